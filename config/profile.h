@@ -1,0 +1,92 @@
+// A tunnel profile as values: what one TOML file says, after validation. No TOML, no kernel, no defaults left to
+// guess. Everything else of the program sees profiles only in this form. docs/profile.md is the reference.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+
+namespace vpntun::config {
+
+enum class Kind { kTun, kTap };
+
+// How peers' traffic is protected. kNone is the plain transport: one bare inner packet per UDP datagram.
+enum class Encryption { kNone };
+
+// A literal address, or a host name to be resolved.
+struct EndpointSpec {
+  std::string host;
+  std::uint16_t port = 0;
+  std::optional<IpAddress> address;  // set when host is a literal
+
+  // "192.0.2.1:9090", "[2001:db8::1]:9090", "vpn.example.org:9090".
+  std::string to_string() const;
+  bool operator==(const EndpointSpec&) const = default;
+};
+
+struct Peer {
+  std::string name;                      // unique in the profile; "peer1", ... by position when not given
+  std::optional<EndpointSpec> endpoint;  // none: learned from the first acceptable datagram, and roams
+  std::vector<IpPrefix> allowed_ips;     // TUN only; networks, no host bits
+  bool operator==(const Peer&) const = default;
+};
+
+struct Interface {
+  std::string name = "tun%d";           // at most one %d, replaced by the kernel; "tap%d" by default for TAP
+  std::vector<IpPrefix> addresses;      // interface addresses: host bits are the address
+  std::optional<std::uint32_t> mtu;     // bytes of an inner IP packet; none: from the route to the endpoints
+  std::uint16_t listen_port = 0;        // UDP; 0: the kernel's choice
+  std::optional<MacAddress> mac;        // TAP only; none: the kernel's choice
+  bool up = true;
+  bool operator==(const Interface&) const = default;
+};
+
+enum class RouteMode {
+  kAuto,    // one route into the tunnel for each allowed-ips prefix
+  kOff,     // none
+  kListed,  // those of Routing::routes
+};
+
+struct Routing {
+  RouteMode mode = RouteMode::kAuto;
+  std::vector<IpPrefix> routes;                     // with kListed
+  bool forwarding = false;                          // forward IPv4 arriving from the tunnel interface
+  std::vector<std::string> forwarding_interfaces;   // and from these, for the way back
+  bool masquerade = false;                          // source NAT for what leaves the tunnel for other interfaces
+  bool operator==(const Routing&) const = default;
+};
+
+struct Netns {
+  enum class Mode { kNone, kCreate, kJoin };
+  enum class Socket {
+    kHost,    // UDP socket in the namespace the daemon runs in, interface inside
+    kInside,  // both inside
+  };
+  Mode mode = Mode::kNone;
+  std::string name;  // /run/netns/NAME
+  Socket socket = Socket::kHost;
+  bool operator==(const Netns&) const = default;
+};
+
+struct Profile {
+  std::string name;  // of the tunnel: the file's name without .toml
+  std::string path;
+  std::string description;
+  Kind kind = Kind::kTun;
+  Encryption encryption = Encryption::kNone;
+  bool allow_public_plaintext = false;
+  Interface interface;
+  Routing routing;
+  Netns netns;
+  std::vector<Peer> peers;
+  bool operator==(const Profile&) const = default;
+};
+
+// A tunnel name: [a-zA-Z0-9_.-]{1,64}, not starting with a dot or a dash.
+bool is_tunnel_name(std::string_view name) noexcept;
+
+}  // namespace vpntun::config

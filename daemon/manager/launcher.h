@@ -1,0 +1,45 @@
+// Starts and stops session processes. Two implementations: ProcessLauncher (fork/exec and the NOTIFY_SOCKET
+// protocol; containers, tests, the lab) and SystemdLauncher (bus/; StartUnit of vpntund@NAME.service).
+// Thread: control. All calls return at once; the outcome comes through the callback, exactly once, never from
+// inside the call.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace vpntun::manager {
+
+// Nothing: done. Else why not, in the session's own words where it had any.
+struct LaunchFailure {
+  ErrorKind kind = ErrorKind::kLauncherFailed;
+  std::string text;
+};
+using LaunchOutcome = std::optional<LaunchFailure>;
+
+class Launcher {
+ public:
+  using Done = std::function<void(LaunchOutcome)>;
+  // A session ended without having been told to.
+  using Died = std::function<void(const std::string& name, LaunchFailure why)>;
+
+  virtual ~Launcher() = default;
+
+  // "process" or "systemd": the Manager's property Launcher.
+  virtual std::string_view name() const noexcept = 0;
+  // The systemd unit of a tunnel, or "" where there is none.
+  virtual std::string unit_of(const std::string& tunnel) const = 0;
+  virtual void set_died(Died died) = 0;
+
+  // Done when the session said READY=1, or failed.
+  virtual void start(const std::string& tunnel, Done done) = 0;
+  // Done when the session process is gone. Also while it is starting: the start then ends with kFailed "stopped while starting".
+  virtual void stop(const std::string& tunnel, Done done) = 0;
+  // A session that this launcher did not start was found running (the manager was restarted): watch and stop it like its own.
+  virtual void adopt(const std::string& tunnel, int pid) = 0;
+};
+
+}  // namespace vpntun::manager

@@ -1,0 +1,75 @@
+// What a running session knows about itself, as values: the source of the D-Bus properties, of Status and of the
+// JSON. Times are microseconds since 1970, 0 = never.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/tunnel_state.h"
+#include "config/profile.h"
+
+namespace vpntun::session {
+
+enum class EndpointSource { kNone, kConfigured, kResolved, kLearned };
+std::string_view to_string(EndpointSource source) noexcept;
+
+// Inner packets and bytes: rx came from peers, tx went to them.
+struct Traffic {
+  std::uint64_t rx_packets = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_packets = 0;
+  std::uint64_t tx_bytes = 0;
+};
+
+struct PeerStatus {
+  std::string name;
+  std::string configured_endpoint;  // empty: learned
+  std::optional<Endpoint> endpoint;
+  EndpointSource endpoint_source = EndpointSource::kNone;
+  std::vector<IpPrefix> allowed_ips;
+  Traffic traffic;
+  std::uint64_t last_received_usec = 0;
+  std::uint64_t last_sent_usec = 0;
+  Health health = Health::kUnknown;
+  Reason reason;
+};
+
+struct DropStatus {
+  std::string reason;     // stable code: "no-peer", "source-not-allowed", ...
+  std::string text;       // what that means, one sentence
+  std::uint64_t packets = 0;
+  std::string last;       // the last offender: "192.168.53.7 -> 10.0.0.1 from 10.0.2.9:4000"
+  std::uint64_t last_usec = 0;
+};
+
+struct Status {
+  std::string name;
+  std::string description;
+  std::string profile_path;
+  std::uint64_t profile_time_usec = 0;  // modification time of the file as loaded
+  std::uint32_t pid = 0;
+  std::uint64_t since_usec = 0;
+  std::string interface;
+  std::uint32_t interface_index = 0;
+  std::string netns;
+  config::Kind kind = config::Kind::kTun;
+  config::Encryption encryption = config::Encryption::kNone;
+  std::vector<std::string> addresses;
+  std::vector<std::string> routes;      // "192.168.60.0/24"
+  std::uint16_t listen_port = 0;
+  std::uint32_t mtu = 0;
+  std::string mtu_derivation;           // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"
+  bool forwarding = false;
+  bool masquerade = false;
+  Health health = Health::kUnknown;
+  Reason reason;
+  std::vector<Reason> findings;         // everything worth saying, worst first; reason is the first
+  Traffic traffic;
+  std::vector<DropStatus> drops;        // only reasons that occurred
+  std::vector<PeerStatus> peers;
+};
+
+}  // namespace vpntun::session
