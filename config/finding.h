@@ -1,4 +1,5 @@
-// What validation says about a profile: every mistake at once, each with its place, a stable code and a cure.
+// What validation says about a profile: every mistake at once, each with its place, a stable code
+// and a cure.
 #pragma once
 
 #include <cstdint>
@@ -38,16 +39,19 @@ Loaded load_file(const std::string& path, const std::string& tunnel_name);
 // The same for text in memory.
 Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name);
 
-// "FILE:LINE:COL: error: KEY: MESSAGE" with source line, caret, help and code, as docs/profile.md shows.
+// "FILE:LINE:COL: error: KEY: MESSAGE" with source line, caret, help and code, as docs/profile.md
+// shows.
 std::string to_text(const std::vector<Finding>& findings, bool colour);
 // {"schema":"vpnctl.check/1","findings":[...]}
 std::string to_json(const std::vector<Finding>& findings);
 // One line for a log or an error message: the first error, and how many more there are.
 std::string summary(const std::vector<Finding>& findings);
 
-// The folders profiles are looked up in, first wins: /etc/vpntund, /run/vpntund/profiles, /usr/lib/vpntund/profiles.
+// The folders profiles are looked up in, first wins: /etc/vpntund, /run/vpntund/profiles,
+// /usr/lib/vpntund/profiles.
 std::vector<std::string> default_profile_folders();
 // The path of NAME.toml in the first folder that has it.
-std::optional<std::string> find_profile(const std::vector<std::string>& folders, std::string_view name);
+std::optional<std::string> find_profile(const std::vector<std::string>& folders,
+                                        std::string_view name);
 
 }  // namespace vpntun::config

@@ -1,5 +1,6 @@
-// A tunnel profile as values: what one TOML file says, after validation. No TOML, no kernel, no defaults left to
-// guess. Everything else of the program sees profiles only in this form. docs/profile.md is the reference.
+// A tunnel profile as values: what one TOML file says, after validation. No TOML, no kernel, no
+// defaults left to guess. Everything else of the program sees profiles only in this form.
+// docs/profile.md is the reference.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace vpntun::config {
 
 enum class Kind { kTun, kTap };
 
-// How peers' traffic is protected. kNone is the plain transport: one bare inner packet per UDP datagram.
+// How peers' traffic is protected. kNone is the plain transport: one bare inner packet per UDP
+// datagram.
 enum class Encryption { kNone };
 
 // A literal address, or a host name to be resolved.
@@ -29,18 +31,20 @@ struct EndpointSpec {
 };
 
 struct Peer {
-  std::string name;                      // unique in the profile; "peer1", ... by position when not given
-  std::optional<EndpointSpec> endpoint;  // none: learned from the first acceptable datagram, and roams
-  std::vector<IpPrefix> allowed_ips;     // TUN only; networks, no host bits
+  std::string name;  // unique in the profile; "peer1", ... by position when not given
+  std::optional<EndpointSpec>
+      endpoint;                       // none: learned from the first acceptable datagram, and roams
+  std::vector<IpPrefix> allowed_ips;  // TUN only; networks, no host bits
   bool operator==(const Peer&) const = default;
 };
 
 struct Interface {
-  std::string name = "tun%d";           // at most one %d, replaced by the kernel; "tap%d" by default for TAP
-  std::vector<IpPrefix> addresses;      // interface addresses: host bits are the address
-  std::optional<std::uint32_t> mtu;     // bytes of an inner IP packet; none: from the route to the endpoints
-  std::uint16_t listen_port = 0;        // UDP; 0: the kernel's choice
-  std::optional<MacAddress> mac;        // TAP only; none: the kernel's choice
+  std::string name = "tun%d";  // at most one %d, replaced by the kernel; "tap%d" by default for TAP
+  std::vector<IpPrefix> addresses;  // interface addresses: host bits are the address
+  std::optional<std::uint32_t>
+      mtu;  // bytes of an inner IP packet; none: from the route to the endpoints
+  std::uint16_t listen_port = 0;  // UDP; 0: the kernel's choice
+  std::optional<MacAddress> mac;  // TAP only; none: the kernel's choice
   bool up = true;
   bool operator==(const Interface&) const = default;
 };
@@ -53,10 +57,10 @@ enum class RouteMode {
 
 struct Routing {
   RouteMode mode = RouteMode::kAuto;
-  std::vector<IpPrefix> routes;                     // with kListed
-  bool forwarding = false;                          // forward IPv4 arriving from the tunnel interface
-  std::vector<std::string> forwarding_interfaces;   // and from these, for the way back
-  bool masquerade = false;                          // source NAT for what leaves the tunnel for other interfaces
+  std::vector<IpPrefix> routes;  // with kListed
+  bool forwarding = false;       // forward IPv4 arriving from the tunnel interface
+  std::vector<std::string> forwarding_interfaces;  // and from these, for the way back
+  bool masquerade = false;  // source NAT for what leaves the tunnel for other interfaces
   bool operator==(const Routing&) const = default;
 };
 

@@ -1,5 +1,5 @@
-// How an ErrorKind is called outside: the D-Bus error name, the exit status of a session process (read by either
-// launcher) and the exit code of vpnctl. One table, so that they cannot disagree.
+// How an ErrorKind is called outside: the D-Bus error name, the exit status of a session process
+// (read by either launcher) and the exit code of vpnctl. One table, so that they cannot disagree.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@ struct ErrorName {
   ErrorKind kind;
   std::string_view name;  // D-Bus
   int session_status;     // exit status of vpntund --session
-  int exit_code;          // of vpnctl: 1 failed, 2 usage, 3 not running, 4 no such tunnel, 5 not authorised,
-                          // 6 unhealthy, 7 timeout, 8 daemon unreachable, 9 conflict
+  int exit_code;          // of vpnctl: 1 failed, 2 usage, 3 not running, 4 no such tunnel, 5 not
+                  // authorised, 6 unhealthy, 7 timeout, 8 daemon unreachable, 9 conflict
 };
 
 // Session statuses start at 64, clear of the shell's and systemd's own.

@@ -61,7 +61,9 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return std::nullopt;
 }
 
-bool IpAddress::is_unspecified() const noexcept { return *this == unspecified(family_); }
+bool IpAddress::is_unspecified() const noexcept {
+  return *this == unspecified(family_);
+}
 
 bool IpAddress::is_loopback() const noexcept {
   return is_v4() ? bytes_[0] == 127
@@ -80,9 +82,9 @@ bool IpAddress::is_link_local() const noexcept {
 
 bool IpAddress::is_public() const noexcept {
   static constexpr std::string_view kNotPublicV4[] = {
-      "0.0.0.0/8",       "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
-      "172.16.0.0/12",   "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15",  "198.51.100.0/24",
-      "203.0.113.0/24",  "224.0.0.0/4",  "240.0.0.0/4"};
+      "0.0.0.0/8",      "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
+      "172.16.0.0/12",  "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
+      "203.0.113.0/24", "224.0.0.0/4",  "240.0.0.0/4"};
   if (is_v4())
     return std::none_of(std::begin(kNotPublicV4), std::end(kNotPublicV4),
                         [this](auto prefix) { return in(*this, prefix); });
@@ -132,7 +134,9 @@ bool IpPrefix::overlaps(const IpPrefix& other) const noexcept {
   return contains(other) || other.contains(*this);
 }
 
-std::string IpPrefix::to_string() const { return fmt::format("{}/{}", address.to_string(), length); }
+std::string IpPrefix::to_string() const {
+  return fmt::format("{}/{}", address.to_string(), length);
+}
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   const auto colon = text.rfind(':');
@@ -164,6 +168,8 @@ std::optional<MacAddress> MacAddress::parse(std::string_view text) {
   return mac;
 }
 
-std::string MacAddress::to_string() const { return fmt::format("{:02x}", fmt::join(bytes, ":")); }
+std::string MacAddress::to_string() const {
+  return fmt::format("{:02x}", fmt::join(bytes, ":"));
+}
 
 }  // namespace vpntun

@@ -33,7 +33,9 @@ class IpAddress {
   // 32 or 128.
   unsigned bits() const noexcept { return is_v4() ? 32 : 128; }
   // 4 or 16 bytes in network order.
-  std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), is_v4() ? 4u : 16u}; }
+  std::span<const std::uint8_t> bytes() const noexcept {
+    return {bytes_.data(), is_v4() ? 4u : 16u};
+  }
 
   bool is_unspecified() const noexcept;
   bool is_loopback() const noexcept;

@@ -13,19 +13,19 @@
 namespace vpntun {
 
 enum class ErrorKind {
-  kFailed,             // anything without a name of its own
-  kInvalidArguments,   // a caller's argument or option
-  kAccessDenied,       // the caller, or this process, may not
-  kNoSuchTunnel,       // no profile of that name
-  kInvalidProfile,     // the profile has errors
-  kNotRunning,         // the operation needs a running tunnel
-  kInProgress,         // another start or stop of this tunnel is under way
-  kInterfaceExists,    // the interface name is taken
-  kAddressInUse,       // UDP port or interface address taken
-  kRouteConflict,      // a route of the profile exists already
-  kNetworkNamespace,   // the namespace of the profile is missing, or exists already
-  kLauncherFailed,     // the session process could not be run, or died without a word
-  kNotSupported,       // this kernel or build cannot
+  kFailed,            // anything without a name of its own
+  kInvalidArguments,  // a caller's argument or option
+  kAccessDenied,      // the caller, or this process, may not
+  kNoSuchTunnel,      // no profile of that name
+  kInvalidProfile,    // the profile has errors
+  kNotRunning,        // the operation needs a running tunnel
+  kInProgress,        // another start or stop of this tunnel is under way
+  kInterfaceExists,   // the interface name is taken
+  kAddressInUse,      // UDP port or interface address taken
+  kRouteConflict,     // a route of the profile exists already
+  kNetworkNamespace,  // the namespace of the profile is missing, or exists already
+  kLauncherFailed,    // the session process could not be run, or died without a word
+  kNotSupported,      // this kernel or build cannot
   kTimeout,
 };
 
@@ -42,7 +42,8 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-// Kind for an errno of a system call: EADDRINUSE -> kAddressInUse, EPERM and EACCES -> kAccessDenied, ...
+// Kind for an errno of a system call: EADDRINUSE -> kAddressInUse, EPERM and EACCES ->
+// kAccessDenied, ...
 ErrorKind kind_of_errno(int error_number) noexcept;
 
 // Throws Error "<attempted>: <strerror>" for the given errno (positive).

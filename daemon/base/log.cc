@@ -31,12 +31,15 @@ LevelInfo info_of(Level level) {
   return {spdlog::level::err, "<3>"};
 }
 
-bool journal_reads_stderr() { return std::getenv("JOURNAL_STREAM") != nullptr; }
+bool journal_reads_stderr() {
+  return std::getenv("JOURNAL_STREAM") != nullptr;
+}
 
 }  // namespace
 
 void init(Level minimum, const std::string& tag) {
-  auto logger = std::make_shared<spdlog::logger>(tag, std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(
+      tag, std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_pattern(journal_reads_stderr() ? "%v" : "%H:%M:%S.%e %^%-5l%$ %n: %v");
   logger->set_level(info_of(minimum).level);
   logger->flush_on(spdlog::level::debug);
@@ -62,13 +65,18 @@ std::string escaped(std::string_view text, std::size_t maximum) {
       break;
     }
     const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t length = lead < 0x80 ? 1 : lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+    std::size_t length = lead < 0x80                   ? 1
+                         : lead >= 0xf0 && lead < 0xf5 ? 4
+                         : lead >= 0xe0                ? 3
+                         : lead >= 0xc2                ? 2
+                                                       : 0;
     if (lead >= 0xf5) length = 0;
     bool valid = length != 0 && i + length <= text.size() && lead != 0x7f && lead >= 0x20;
     for (std::size_t j = 1; valid && j < length; ++j)
       valid = (static_cast<unsigned char>(text[i + j]) & 0xc0) == 0x80;
     // U+0080..U+009F are control characters too.
-    if (valid && length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) valid = false;
+    if (valid && length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0)
+      valid = false;
     if (valid) {
       out.append(text.substr(i, length));
       i += length;

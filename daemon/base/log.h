@@ -1,6 +1,6 @@
-// The process's log: one line per call to standard error, with the priority prefix of sd-daemon(3) when
-// systemd reads it. Control characters are escaped, so that what a peer or caller sent cannot forge a line.
-// Thread: any.
+// The process's log: one line per call to standard error, with the priority prefix of sd-daemon(3)
+// when systemd reads it. Control characters are escaped, so that what a peer or caller sent cannot
+// forge a line. Thread: any.
 #pragma once
 
 #include <fmt/format.h>
@@ -42,7 +42,8 @@ void error(fmt::format_string<Args...> format, Args&&... args) {
 
 namespace vpntun {
 
-// Text from outside made fit for one line: control characters and invalid UTF-8 as \xNN, at most maximum bytes.
+// Text from outside made fit for one line: control characters and invalid UTF-8 as \xNN, at most
+// maximum bytes.
 std::string escaped(std::string_view text, std::size_t maximum = 200);
 
 }  // namespace vpntun

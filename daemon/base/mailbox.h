@@ -1,5 +1,5 @@
-// Messages to a thread: a queue and an eventfd its loop polls. post() from any thread; take() and fd() belong
-// to the receiving thread. Used between batches, never per packet.
+// Messages to a thread: a queue and an eventfd its loop polls. post() from any thread; take() and
+// fd() belong to the receiving thread. Used between batches, never per packet.
 #pragma once
 
 #include <sys/eventfd.h>

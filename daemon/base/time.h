@@ -9,7 +9,8 @@ namespace vpntun {
 
 using Duration = std::chrono::nanoseconds;
 
-// CLOCK_BOOTTIME: monotonic and running while the machine sleeps, so that what expired meanwhile has expired.
+// CLOCK_BOOTTIME: monotonic and running while the machine sleeps, so that what expired meanwhile
+// has expired.
 struct BootClock {
   using rep = Duration::rep;
   using period = Duration::period;

@@ -37,7 +37,8 @@ std::string_view to_string(Health health) noexcept {
 }
 
 std::optional<Health> parse_health(std::string_view word) noexcept {
-  for (const Health health : std::array{Health::kUnknown, Health::kHealthy, Health::kDegraded, Health::kFailing})
+  for (const Health health :
+       std::array{Health::kUnknown, Health::kHealthy, Health::kDegraded, Health::kFailing})
     if (to_string(health) == word) return health;
   return std::nullopt;
 }
@@ -47,7 +48,8 @@ bool is_legal(Lifecycle from, Lifecycle to) noexcept {
   switch (from) {
     case kStopped:
     case kFailed:
-      // Running without starting: a session found on the bus (started by systemd, or before this manager).
+      // Running without starting: a session found on the bus (started by systemd, or before this
+      // manager).
       return to == kStarting || to == kRunning || (from == kFailed && to == kStopped);
     case kStarting:
       return to == kRunning || to == kStopping || to == kFailed || to == kStopped;

@@ -1,5 +1,6 @@
-// The two axes of a tunnel's state: lifecycle (what was asked for and done) and health (whether traffic
-// passes). `running` never claims that traffic passes. The strings are the D-Bus and JSON words.
+// The two axes of a tunnel's state: lifecycle (what was asked for and done) and health (whether
+// traffic passes). `running` never claims that traffic passes. The strings are the D-Bus and JSON
+// words.
 #pragma once
 
 #include <optional>
@@ -31,7 +32,8 @@ std::optional<Health> parse_health(std::string_view word) noexcept;
 // Whether the state machine allows the move; anything else is a bug of the caller.
 bool is_legal(Lifecycle from, Lifecycle to) noexcept;
 
-// Why health is as it is: a stable code such as "no-reply" (empty: nothing to say) and one sentence.
+// Why health is as it is: a stable code such as "no-reply" (empty: nothing to say) and one
+// sentence.
 struct Reason {
   std::string code;
   std::string text;

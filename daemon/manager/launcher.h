@@ -1,7 +1,7 @@
-// Starts and stops session processes. Two implementations: ProcessLauncher (fork/exec and the NOTIFY_SOCKET
-// protocol; containers, tests, the lab) and SystemdLauncher (bus/; StartUnit of vpntund@NAME.service).
-// Thread: control. All calls return at once; the outcome comes through the callback, exactly once, never from
-// inside the call.
+// Starts and stops session processes. Two implementations: ProcessLauncher (fork/exec and the
+// NOTIFY_SOCKET protocol; containers, tests, the lab) and SystemdLauncher (bus/; StartUnit of
+// vpntund@NAME.service). Thread: control. All calls return at once; the outcome comes through the
+// callback, exactly once, never from inside the call.
 #pragma once
 
 #include <functional>
@@ -36,9 +36,11 @@ class Launcher {
 
   // Done when the session said READY=1, or failed.
   virtual void start(const std::string& tunnel, Done done) = 0;
-  // Done when the session process is gone. Also while it is starting: the start then ends with kFailed "stopped while starting".
+  // Done when the session process is gone. Also while it is starting: the start then ends with
+  // kFailed "stopped while starting".
   virtual void stop(const std::string& tunnel, Done done) = 0;
-  // A session that this launcher did not start was found running (the manager was restarted): watch and stop it like its own.
+  // A session that this launcher did not start was found running (the manager was restarted): watch
+  // and stop it like its own.
   virtual void adopt(const std::string& tunnel, int pid) = 0;
 };
 

@@ -1,6 +1,7 @@
-// A batch of packets in one slab: what a port reads or writes in one call. Each packet lies in a slot of its
-// own with headroom in front (outer headers, later the WireGuard header) and tailroom behind (padding, tag), so
-// that both directions work in place. Thread: one worker owns a batch and lends it to a port for a call.
+// A batch of packets in one slab: what a port reads or writes in one call. Each packet lies in a
+// slot of its own with headroom in front (outer headers, later the WireGuard header) and tailroom
+// behind (padding, tag), so that both directions work in place. Thread: one worker owns a batch and
+// lends it to a port for a call.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,10 @@
 
 namespace vpntun::packet {
 
-inline constexpr std::size_t kBatchSize = 64;      // packets asked for at once
-inline constexpr std::size_t kHeadroom = 64;       // bytes; a multiple of 16
-inline constexpr std::size_t kTailroom = 64;       // bytes
-inline constexpr std::size_t kMaxPacket = 65536;   // bytes of payload a slot can hold
+inline constexpr std::size_t kBatchSize = 64;     // packets asked for at once
+inline constexpr std::size_t kHeadroom = 64;      // bytes; a multiple of 16
+inline constexpr std::size_t kTailroom = 64;      // bytes
+inline constexpr std::size_t kMaxPacket = 65536;  // bytes of payload a slot can hold
 inline constexpr std::size_t kSlotSize = kHeadroom + kMaxPacket + kTailroom;
 
 using PeerIndex = std::uint32_t;
@@ -26,19 +27,20 @@ inline constexpr PeerIndex kNoPeer = ~PeerIndex{0};
 // What a port did with a packet it was asked to send.
 enum class SendVerdict : std::uint8_t {
   kSent,
-  kTooBig,       // larger than the path allows; Packet::path_mtu tells
-  kRefused,      // the kernel refused it (no route, firewall, malformed)
-  kWouldBlock,   // the socket's or device's queue is full
+  kTooBig,      // larger than the path allows; Packet::path_mtu tells
+  kRefused,     // the kernel refused it (no route, firewall, malformed)
+  kWouldBlock,  // the socket's or device's queue is full
 };
 
 struct Packet {
-  std::span<std::uint8_t> bytes;            // payload inside its slot; may be shrunk, or grown into the head- and tailroom
-  Endpoint remote;                          // outside: source when received, destination when sent
-  IpAddress local;                          // outside: our own address of the datagram; unspecified = kernel's choice
+  std::span<std::uint8_t>
+      bytes;        // payload inside its slot; may be shrunk, or grown into the head- and tailroom
+  Endpoint remote;  // outside: source when received, destination when sent
+  IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
   SendVerdict verdict = SendVerdict::kSent;  // after a send
-  std::uint32_t path_mtu = 0;                // bytes of the outer packet, with verdict kTooBig; 0 = unknown
-  std::int32_t error_number = 0;             // errno, with verdict kRefused
+  std::uint32_t path_mtu = 0;     // bytes of the outer packet, with verdict kTooBig; 0 = unknown
+  std::int32_t error_number = 0;  // errno, with verdict kRefused
 };
 
 class Batch {
@@ -61,7 +63,8 @@ class Batch {
     return {slab_.get() + i * kSlotSize + kHeadroom, kMaxPacket};
   }
 
-  // Appends a packet of `length` bytes at the front of its room and returns it. Requires !full(), length <= kMaxPacket.
+  // Appends a packet of `length` bytes at the front of its room and returns it. Requires !full(),
+  // length <= kMaxPacket.
   Packet& append(std::size_t length) noexcept {
     Packet& packet = packets_[size_];
     packet = Packet{};

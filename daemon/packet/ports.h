@@ -1,5 +1,6 @@
-// The two sides of the data plane, as it sees the operating system: asked once per batch, never per packet.
-// Implemented by os/ (TUN/TAP, UDP) and by the tests (a simulated network). Thread: the worker's.
+// The two sides of the data plane, as it sees the operating system: asked once per batch, never per
+// packet. Implemented by os/ (TUN/TAP, UDP) and by the tests (a simulated network). Thread: the
+// worker's.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +30,9 @@ class OutsidePort {
   virtual ~OutsidePort() = default;
 
   virtual int fd() const noexcept = 0;
-  // Appends up to batch.capacity() - batch.size() datagrams with remote (source) and local (destination) set.
-  // Never blocks. Asynchronous errors of the socket (ICMP) are taken off and do not stop the reading.
+  // Appends up to batch.capacity() - batch.size() datagrams with remote (source) and local
+  // (destination) set. Never blocks. Asynchronous errors of the socket (ICMP) are taken off and do
+  // not stop the reading.
   virtual void receive(Batch& batch) noexcept = 0;
   // Sends every packet to its remote from its local address and sets each verdict. Never blocks.
   virtual void send(Batch& batch) noexcept = 0;

@@ -1,5 +1,6 @@
-// The control thread's event loop: sd-event(3) behind RAII. Every callback runs on the control thread; an Error
-// thrown by a callback ends the loop and comes out of run(). Thread: control, all of it; other threads reach the loop through a Mailbox.
+// The control thread's event loop: sd-event(3) behind RAII. Every callback runs on the control
+// thread; an Error thrown by a callback ends the loop and comes out of run(). Thread: control, all
+// of it; other threads reach the loop through a Mailbox.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +16,8 @@ struct sd_event_source;
 
 namespace vpntun::service {
 
-// One registration; its destructor takes it out of the loop. Safe to destroy from inside its own callback.
+// One registration; its destructor takes it out of the loop. Safe to destroy from inside its own
+// callback.
 class [[nodiscard]] EventSource {
  public:
   struct State;
@@ -38,7 +40,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // events: EPOLLIN and friends; the callback gets what happened. The descriptor stays the caller's.
+  // events: EPOLLIN and friends; the callback gets what happened. The descriptor stays the
+  // caller's.
   EventSource add_io(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready);
   void set_io_events(EventSource& source, std::uint32_t events);
   // One shot, at `when` (CLOCK_BOOTTIME).
@@ -47,7 +50,8 @@ class Loop {
   void cancel_timer(EventSource& source);
   // The signal must be blocked in every thread (main does that first).
   EventSource add_signal(int signal_number, std::function<void()> received);
-  // status: as waitpid gives it. A process that is not our child (adopted) is watched by its pidfd: status -1.
+  // status: as waitpid gives it. A process that is not our child (adopted) is watched by its pidfd:
+  // status -1.
   EventSource add_child(pid_t pid, std::function<void(int status)> exited);
   // Once, before the loop sleeps again; for work that must not run inside the caller's stack.
   EventSource add_defer(std::function<void()> work);

@@ -1,5 +1,5 @@
-// What this process tells its service manager (sd_notify(3)): systemd, or our ProcessLauncher, which speaks the
-// same protocol. Without $NOTIFY_SOCKET all of it does nothing. Thread: control.
+// What this process tells its service manager (sd_notify(3)): systemd, or our ProcessLauncher,
+// which speaks the same protocol. Without $NOTIFY_SOCKET all of it does nothing. Thread: control.
 #pragma once
 
 #include <string_view>

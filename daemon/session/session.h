@@ -1,6 +1,6 @@
-// One running tunnel. The constructor brings it up member by member (namespace, link, addresses, socket, worker,
-// routes, nft); a throw unwinds what was built. The destructor takes all of it down in reverse. Knows no D-Bus.
-// Thread: control.
+// One running tunnel. The constructor brings it up member by member (namespace, link, addresses,
+// socket, worker, routes, nft); a throw unwinds what was built. The destructor takes all of it down
+// in reverse. Knows no D-Bus. Thread: control.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct CaptureOptions {
 
 class Session {
  public:
-  // Throws Error: kInterfaceExists, kAddressInUse, kRouteConflict, kNetworkNamespace, kAccessDenied, kNotSupported, kFailed.
+  // Throws Error: kInterfaceExists, kAddressInUse, kRouteConflict, kNetworkNamespace,
+  // kAccessDenied, kNotSupported, kFailed.
   Session(config::Profile profile, service::Loop& loop);
   ~Session();
   Session(const Session&) = delete;
@@ -34,7 +35,8 @@ class Session {
   Status status() const;
   // Called when health, a reason, or a peer's endpoint changed; not for counters.
   void on_changed(std::function<void()> changed);
-  // Called once when the tunnel cannot go on (its interface was deleted): the process should end with this error.
+  // Called once when the tunnel cannot go on (its interface was deleted): the process should end
+  // with this error.
   void on_broken(std::function<void(const Error&)> broken);
 
   // The read end of a pipe carrying pcapng. Throws Error kFailed when too many captures run (8).

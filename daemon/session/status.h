@@ -1,5 +1,5 @@
-// What a running session knows about itself, as values: the source of the D-Bus properties, of Status and of the
-// JSON. Times are microseconds since 1970, 0 = never.
+// What a running session knows about itself, as values: the source of the D-Bus properties, of
+// Status and of the JSON. Times are microseconds since 1970, 0 = never.
 #pragma once
 
 #include <cstdint>
@@ -38,10 +38,10 @@ struct PeerStatus {
 };
 
 struct DropStatus {
-  std::string reason;     // stable code: "no-peer", "source-not-allowed", ...
-  std::string text;       // what that means, one sentence
+  std::string reason;  // stable code: "no-peer", "source-not-allowed", ...
+  std::string text;    // what that means, one sentence
   std::uint64_t packets = 0;
-  std::string last;       // the last offender: "192.168.53.7 -> 10.0.0.1 from 10.0.2.9:4000"
+  std::string last;  // the last offender: "192.168.53.7 -> 10.0.0.1 from 10.0.2.9:4000"
   std::uint64_t last_usec = 0;
 };
 
@@ -58,17 +58,17 @@ struct Status {
   config::Kind kind = config::Kind::kTun;
   config::Encryption encryption = config::Encryption::kNone;
   std::vector<std::string> addresses;
-  std::vector<std::string> routes;      // "192.168.60.0/24"
+  std::vector<std::string> routes;  // "192.168.60.0/24"
   std::uint16_t listen_port = 0;
   std::uint32_t mtu = 0;
-  std::string mtu_derivation;           // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"
+  std::string mtu_derivation;  // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"
   bool forwarding = false;
   bool masquerade = false;
   Health health = Health::kUnknown;
   Reason reason;
-  std::vector<Reason> findings;         // everything worth saying, worst first; reason is the first
+  std::vector<Reason> findings;  // everything worth saying, worst first; reason is the first
   Traffic traffic;
-  std::vector<DropStatus> drops;        // only reasons that occurred
+  std::vector<DropStatus> drops;  // only reasons that occurred
   std::vector<PeerStatus> peers;
 };
 
