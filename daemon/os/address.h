@@ -1,0 +1,32 @@
+// Interface addresses through rtnetlink, in the namespace of the socket passed. Callers: session/,
+// the lab. Thread: the socket's.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/address.h"
+#include "os/netlink.h"
+
+namespace vpntun::os {
+
+struct InterfaceAddress {
+  unsigned index = 0;  // interface
+  IpPrefix prefix;     // the address with its prefix length
+  bool operator==(const InterfaceAddress&) const = default;
+};
+
+// Pure: an RTM_NEWADDR or RTM_DELADDR message; nullopt if it is malformed or of another family.
+std::optional<InterfaceAddress> parse_address(const nlmsghdr& message);
+
+// Usable at once: no duplicate address detection for IPv6. IPv4 gets no broadcast address.
+// Errors: kAddressInUse (the interface has it already), kAccessDenied. An IPv4 address that another
+// interface has is accepted by the kernel: ask find_owner first.
+void add_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
+void remove_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
+// All interfaces, both families.
+std::vector<InterfaceAddress> list_addresses(NetlinkSocket& netlink);
+// The interface that has this address now.
+std::optional<InterfaceAddress> find_owner(NetlinkSocket& netlink, const IpAddress& address);
+
+}  // namespace vpntun::os

@@ -1,0 +1,44 @@
+// A TUN (IP packets) or TAP (Ethernet frames) interface: the inside port. The interface lives as
+// long as the object. Opened by session/ and the lab in the network namespace of the calling
+// thread; the file descriptor keeps working from any other. Thread: open and close control, receive
+// and send the worker's.
+#pragma once
+
+#include <string>
+
+#include "base/unique_fd.h"
+#include "packet/ports.h"
+
+namespace vpntun::os {
+
+enum class TunKind { kTun, kTap };
+
+class Tun final : public packet::InsidePort {
+ public:
+  // name_pattern: an interface name, or one with the kernel's %d ("tun%d" takes the first free
+  // number). The interface is new, down and without addresses. Errors: kInterfaceExists (any
+  // interface of that name, tun or not), kAccessDenied, kNotSupported (no /dev/net/tun),
+  // kInvalidArguments (no interface name).
+  static Tun open(const std::string& name_pattern, TunKind kind);
+
+  Tun(Tun&&) noexcept = default;
+  Tun& operator=(Tun&&) noexcept = default;
+
+  // As the kernel resolved it. A later rename is not seen.
+  const std::string& name() const noexcept { return name_; }
+  // Interface index, in the namespace it was opened in.
+  unsigned index() const noexcept { return index_; }
+
+  int fd() const noexcept override { return fd_.get(); }
+  [[nodiscard]] bool receive(packet::Batch& batch) noexcept override;
+  void send(packet::Batch& batch) noexcept override;
+
+ private:
+  Tun(UniqueFd fd, std::string name, unsigned index);
+
+  UniqueFd fd_;
+  std::string name_;
+  unsigned index_;
+};
+
+}  // namespace vpntun::os
