@@ -46,7 +46,8 @@ struct Packet {
 class Batch {
  public:
   explicit Batch(std::size_t capacity = kBatchSize)
-      : slab_(new std::uint8_t[capacity * kSlotSize]), packets_(capacity) {}
+      : slab_(std::make_unique_for_overwrite<std::uint8_t[]>(capacity * kSlotSize)),
+        packets_(capacity) {}
 
   std::size_t capacity() const noexcept { return packets_.size(); }
   std::size_t size() const noexcept { return size_; }

@@ -1,0 +1,42 @@
+// The Internet checksum (RFC 1071), with the pseudo-headers of IPv4 (RFC 793) and IPv6 (RFC
+// 8200 8.1). Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/address.h"
+
+namespace vpntun::packet {
+
+// Adds up what a checksum covers, piece by piece; pieces of odd length continue in the next one.
+class ChecksumSum {
+ public:
+  void add(std::span<const std::uint8_t> bytes) noexcept;
+  // Both addresses, the protocol and the length of header and payload in bytes.
+  void add_pseudo_header(const IpAddress& source, const IpAddress& destination,
+                         std::uint8_t protocol, std::size_t length) noexcept;
+  // The complement of the sum, as store_be writes it into the header.
+  std::uint16_t checksum() const noexcept;
+
+ private:
+  std::uint64_t sum_ = 0;  // of 16-bit words in host order
+  bool odd_ = false;
+};
+
+// Over a header whose checksum field is zero: the value for the field. Over one that has it: 0 when
+// correct.
+std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) noexcept;
+
+// The same for a TCP, UDP or ICMPv6 segment with its pseudo-header. UDP writes a computed 0 as
+// 0xffff.
+std::uint16_t transport_checksum(const IpAddress& source, const IpAddress& destination,
+                                 std::uint8_t protocol,
+                                 std::span<const std::uint8_t> segment) noexcept;
+
+// The checksum after one 16-bit word of what it covers changed (RFC 1624, equation 3).
+std::uint16_t updated_checksum(std::uint16_t checksum, std::uint16_t old_word,
+                               std::uint16_t new_word) noexcept;
+
+}  // namespace vpntun::packet
