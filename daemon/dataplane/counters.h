@@ -1,0 +1,96 @@
+// What the data plane counts: traffic, and every discarded packet under exactly one reason with the
+// last offender. Written by one worker without locks, read by any thread while it runs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/time.h"
+
+namespace vpntun::dataplane {
+
+enum class DropReason : std::uint8_t {
+  kMalformed,         // not an IP packet or frame, truncated, or of a wrong length
+  kNoPeer,            // no peer's allowed IPs hold the destination
+  kNoEndpoint,        // the peer's address is not known (yet), or nobody is there to flood to
+  kSourceNotAllowed,  // from a peer's endpoint, with an inner source outside everybody's allowed
+                      // IPs
+  kUnknownSender,     // from nobody's endpoint, and no peer may take it
+  kEndpointMismatch,  // claims a peer whose configured endpoint is another one
+  kPublicPlaintext,   // would travel unencrypted over a public address
+  kLoop,              // would go round
+  kTooBig,            // larger than the path to the peer allows
+  kSendRefused,       // the kernel would not send the datagram
+  kQueueFull,         // socket or interface could not take more
+  kInsideRefused,     // the interface would not take the packet
+  kInterfaceDown,     // the interface is down
+};
+inline constexpr std::size_t kDropReasonCount = 13;
+
+// Stable word such as "no-peer", for D-Bus and JSON.
+std::string_view code(DropReason reason) noexcept;
+// What it means: one sentence.
+std::string_view text(DropReason reason) noexcept;
+
+// Inner packets and bytes: rx came from peers, tx went to them. Instant{}: never.
+struct Traffic {
+  std::uint64_t rx_packets = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_packets = 0;
+  std::uint64_t tx_bytes = 0;
+  Instant last_rx{};
+  Instant last_tx{};
+};
+
+// One writer, any reader.
+class TrafficCounter {
+ public:
+  void count_rx(std::size_t bytes, Instant now) noexcept;
+  void count_tx(std::size_t bytes, Instant now) noexcept;
+  Traffic read() const noexcept;
+
+ private:
+  std::atomic<std::uint64_t> rx_packets_{0}, rx_bytes_{0}, tx_packets_{0}, tx_bytes_{0};
+  std::atomic<Duration::rep> last_rx_{0}, last_tx_{0};
+};
+
+struct Drop {
+  DropReason reason{};
+  std::uint64_t packets = 0;
+  std::string last;  // "192.168.53.7 -> 10.0.0.1 UDP ... from 10.0.2.9:4000"
+  Instant last_time{};
+};
+
+class DropCounters {
+ public:
+  // packet: as it lies inside (IP packet, or frame with frames = true); remote: the other end, if
+  // there is one.
+  void count(DropReason reason, std::span<const std::uint8_t> packet, const Endpoint* remote,
+             Instant now) noexcept;
+  std::uint64_t packets(DropReason reason) const noexcept;
+  // The reasons that occurred, in the order of the enum. frames: packets are Ethernet frames.
+  std::vector<Drop> read(bool frames) const;
+
+ private:
+  // Kept as bytes, made text only when somebody reads.
+  struct Offender {
+    std::array<std::uint8_t, 64> head{};
+    std::size_t kept = 0;    // bytes of head
+    std::size_t length = 0;  // of the whole packet
+    std::optional<Endpoint> remote;
+    Instant time{};
+  };
+  std::array<std::atomic<std::uint64_t>, kDropReasonCount> packets_{};
+  mutable std::mutex mutex_;  // the worker only tries it: a reader never delays packets
+  std::array<Offender, kDropReasonCount> last_;
+};
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,53 @@
+// A peer as the data plane knows it. PeerConfig goes from the control thread to the worker,
+// PeerRecord is what both share, Peer is the worker's own.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/time.h"
+#include "dataplane/counters.h"
+
+namespace vpntun::dataplane {
+
+struct PeerConfig {
+  std::string name;    // as captures show it; unique
+  bool learns = true;  // no configured endpoint: taken from acceptable datagrams, and roams
+  std::optional<Endpoint>
+      endpoint;  // the configured one, once resolved; or a learned one remembered from before
+  std::vector<IpPrefix> allowed_ips;  // TUN only
+};
+
+// Counters and current endpoint. Written by the worker, read by any thread.
+class PeerRecord {
+ public:
+  TrafficCounter traffic;
+
+  std::optional<Endpoint> endpoint() const;
+  void set_endpoint(const std::optional<Endpoint>& endpoint);
+
+  // At most one announcement of a move is under way, however often a peer roams.
+  bool start_announcing() noexcept { return !announcing_.exchange(true); }
+  void announced() noexcept { announcing_.store(false); }
+
+ private:
+  mutable std::mutex mutex_;  // taken by the worker only when the endpoint changes
+  std::optional<Endpoint> endpoint_;
+  std::atomic<bool> announcing_{false};
+};
+
+struct Peer {
+  std::string name;
+  bool learns = true;
+  std::optional<Endpoint> endpoint;
+  IpAddress local;       // our address the peer last wrote to; unspecified: the kernel's choice
+  Instant last_heard{};  // last acceptable datagram
+  std::shared_ptr<PeerRecord> record;
+};
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,38 @@
+// The peers of a running worker, by index, with their allowed IPs. Built by the control thread,
+// moved to the worker through its mailbox as a whole; afterwards only the worker touches it.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "dataplane/allowed_ips.h"
+#include "dataplane/peer.h"
+
+namespace vpntun::dataplane {
+
+class PeerTable {
+ public:
+  PeerTable() = default;
+  // records: one for each peer, in the same order; their endpoint is set from the configuration.
+  PeerTable(std::span<const PeerConfig> peers,
+            std::span<const std::shared_ptr<PeerRecord>> records);
+
+  std::size_t size() const noexcept { return peers_.size(); }
+  Peer& operator[](PeerIndex index) noexcept { return peers_[index]; }
+  const Peer& operator[](PeerIndex index) const noexcept { return peers_[index]; }
+  const AllowedIps& allowed_ips() const noexcept { return allowed_ips_; }
+
+  // The peer with this endpoint, or kNoPeer. A linear search: for TAP frames and refused datagrams
+  // only.
+  PeerIndex find(const Endpoint& endpoint) const noexcept;
+  // Sets the endpoint and our address towards it. Returns whether the endpoint is another one than
+  // before.
+  bool move(PeerIndex index, const std::optional<Endpoint>& endpoint,
+            const IpAddress& local) noexcept;
+
+ private:
+  std::vector<Peer> peers_;
+  AllowedIps allowed_ips_;
+};
+
+}  // namespace vpntun::dataplane

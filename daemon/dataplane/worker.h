@@ -1,0 +1,103 @@
+// One packet thread: owns the two ports, the tables, the batches and the captures, and carries each
+// batch from one port to the other before it looks again. All public functions belong to the
+// control thread; what they change reaches the worker through its mailbox between batches, what it
+// has to say comes back as events.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/mailbox.h"
+#include "base/unique_fd.h"
+#include "dataplane/capture.h"
+#include "dataplane/counters.h"
+#include "dataplane/peer.h"
+#include "packet/ports.h"
+
+namespace vpntun::dataplane {
+
+struct WorkerOptions {
+  bool frames = false;                  // TAP: Ethernet frames; else TUN: IP packets
+  bool allow_public_plaintext = false;  // send to and learn public endpoints
+  std::uint16_t listen_port = 0;        // of the outside port, shown in captures
+  IpAddress local;  // own outer address for captures where no better one is known
+  std::string thread_name = "vpntun-w0";  // at most 15 bytes
+};
+
+// A learned peer was heard from elsewhere.
+struct EndpointMoved {
+  PeerIndex peer = kNoPeer;
+  Endpoint endpoint;
+};
+// The interface was deleted: the worker goes on without an inside.
+struct InsideGone {};
+struct InjectDone {
+  std::uint64_t token = 0;
+  int error_number = 0;  // 0: written
+};
+// The reader is gone, or the pipe broke.
+struct CaptureEnded {
+  std::uint64_t id = 0;
+  std::uint64_t lost = 0;  // records lost because the reader was slow
+};
+using Event = std::variant<EndpointMoved, InsideGone, InjectDone, CaptureEnded>;
+
+struct Snapshot {
+  Traffic traffic;  // of all peers, also of former ones
+  std::vector<Drop> drops;
+  struct PeerState {
+    Traffic traffic;
+    std::optional<Endpoint> endpoint;
+  };
+  std::vector<PeerState> peers;  // in the order of set_peers
+};
+
+class Worker {
+ public:
+  // Throws Error when the system refuses an epoll or event descriptor.
+  Worker(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::OutsidePort> outside,
+         WorkerOptions options);
+  ~Worker();  // stops
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  // Ends and joins the thread; packets still held are given up. May be called twice.
+  void stop() noexcept;
+
+  // Replaces all peers. Those with a known name keep their counters and, when they learn, their
+  // endpoint.
+  void set_peers(const std::vector<PeerConfig>& peers);
+  // A configured endpoint (a host name resolved anew), or none.
+  void set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint);
+
+  // Writes pcapng to a pipe until its reader goes. Returns the capture's id; nullopt: kMaxCaptures
+  // run already.
+  std::optional<std::uint64_t> add_capture(UniqueFd pipe, const CaptureOptions& options);
+  // Writes raw bytes into the interface; InjectDone with the token follows.
+  void inject(std::vector<std::uint8_t> bytes, std::uint64_t token);
+
+  // Readable when take_events() has something.
+  int event_fd() const noexcept;
+  std::vector<Event> take_events();
+
+  Snapshot snapshot() const;
+
+ private:
+  class Loop;
+
+  std::vector<PeerConfig> configs_;
+  std::vector<std::shared_ptr<PeerRecord>> records_;  // of configs_
+  std::unique_ptr<Loop> loop_;
+  std::uint64_t next_capture_ = 1;
+  std::size_t captures_ = 0;
+  bool running_ = false;
+  std::thread thread_;
+};
+
+}  // namespace vpntun::dataplane
