@@ -1,13 +1,15 @@
 // The control thread's event loop: sd-event(3) behind RAII. Every callback runs on the control
-// thread; an Error thrown by a callback ends the loop and comes out of run(). Thread: control, all
-// of it; other threads reach the loop through a Mailbox.
+// thread; what a callback throws ends the loop and comes out of run(). The add functions throw
+// Error. Thread: control, all of it; other threads reach the loop through a Mailbox.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/time.h"
 
@@ -22,7 +24,7 @@ class [[nodiscard]] EventSource {
  public:
   struct State;
   EventSource() noexcept;
-  explicit EventSource(std::unique_ptr<State> state) noexcept;
+  explicit EventSource(std::shared_ptr<State> state) noexcept;
   EventSource(EventSource&&) noexcept;
   EventSource& operator=(EventSource&&) noexcept;
   ~EventSource();
@@ -30,7 +32,8 @@ class [[nodiscard]] EventSource {
 
  private:
   friend class Loop;
-  std::unique_ptr<State> state_;
+  void remove() noexcept;
+  std::shared_ptr<State> state_;  // shared with the callback while it runs
 };
 
 class Loop {
@@ -50,21 +53,27 @@ class Loop {
   void cancel_timer(EventSource& source);
   // The signal must be blocked in every thread (main does that first).
   EventSource add_signal(int signal_number, std::function<void()> received);
-  // status: as waitpid gives it. A process that is not our child (adopted) is watched by its pidfd:
-  // status -1.
+  // Once, when the process has ended. status: as waitpid(2) gives it, the child being reaped; -1
+  // for a process that is not our child. Throws Error when there is no such process.
   EventSource add_child(pid_t pid, std::function<void(int status)> exited);
   // Once, before the loop sleeps again; for work that must not run inside the caller's stack.
   EventSource add_defer(std::function<void()> work);
 
-  // Until exit(); returns its code.
+  // Until exit(); returns its code. May be run again after that.
   int run();
-  void exit(int code);
+  void exit(int code) noexcept { exit_code_ = code; }
   // The instant this turn of the loop began.
   Instant now() const noexcept;
   sd_event* native() noexcept { return event_; }
 
  private:
+  static int dispatch(EventSource::State& state, std::uint32_t events) noexcept;
+  EventSource adopt(std::shared_ptr<EventSource::State> state, int result,
+                    const char* attempted) const;
+
   sd_event* event_ = nullptr;
+  std::optional<int> exit_code_;
+  std::exception_ptr failure_;  // thrown by a callback, for run() to throw again
 };
 
 }  // namespace vpntun::service
