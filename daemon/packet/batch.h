@@ -38,6 +38,7 @@ struct Packet {
   Endpoint remote;  // outside: source when received, destination when sent
   IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
+  std::uint64_t pair = 0;                   // ties inner and outer packet together in captures; 0 = nobody captures
   SendVerdict verdict = SendVerdict::kSent;  // after a send
   std::uint32_t path_mtu = 0;     // bytes of the outer packet, with verdict kTooBig; 0 = unknown
   std::int32_t error_number = 0;  // errno, with verdict kRefused
@@ -54,6 +55,18 @@ class Batch {
   bool empty() const noexcept { return size_ == 0; }
   bool full() const noexcept { return size_ == capacity(); }
   void clear() noexcept { size_ = 0; }
+
+  // Keeps, in their order, the packets for which keep(packet) holds. Their bytes stay where they are, in slots that
+  // may be another's by now: until clear(), append only packets whose bytes lie elsewhere.
+  template <typename Keep>
+  void keep_if(Keep keep) noexcept {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size_; ++i)
+      if (keep(packets_[i])) packets_[kept++] = packets_[i];
+    size_ = kept;
+  }
+  // Appends a packet whose bytes lie elsewhere and outlive its time in the batch. Requires !full().
+  void append_view(const Packet& packet) noexcept { packets_[size_++] = packet; }
 
   Packet& operator[](std::size_t i) noexcept { return packets_[i]; }
   const Packet& operator[](std::size_t i) const noexcept { return packets_[i]; }
