@@ -12,8 +12,12 @@
 #include "base/address.h"
 #include "base/time.h"
 #include "dataplane/counters.h"
+#include "packet/batch.h"
 
 namespace vpntun::dataplane {
+
+using packet::kNoPeer;
+using packet::PeerIndex;
 
 struct PeerConfig {
   std::string name;    // as captures show it; unique
