@@ -38,7 +38,7 @@ struct Packet {
   Endpoint remote;  // outside: source when received, destination when sent
   IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
-  std::uint64_t pair = 0;                   // ties inner and outer packet together in captures; 0 = nobody captures
+  std::uint64_t pair = 0;  // ties inner and outer packet together in captures; 0 = nobody captures
   SendVerdict verdict = SendVerdict::kSent;  // after a send
   std::uint32_t path_mtu = 0;     // bytes of the outer packet, with verdict kTooBig; 0 = unknown
   std::int32_t error_number = 0;  // errno, with verdict kRefused
@@ -56,8 +56,9 @@ class Batch {
   bool full() const noexcept { return size_ == capacity(); }
   void clear() noexcept { size_ = 0; }
 
-  // Keeps, in their order, the packets for which keep(packet) holds. Their bytes stay where they are, in slots that
-  // may be another's by now: until clear(), append only packets whose bytes lie elsewhere.
+  // Keeps, in their order, the packets for which keep(packet) holds. Their bytes stay where they
+  // are, in slots that may be another's by now: until clear(), append only packets whose bytes lie
+  // elsewhere.
   template <typename Keep>
   void keep_if(Keep keep) noexcept {
     std::size_t kept = 0;

@@ -34,7 +34,7 @@ struct PcapngPacket {
   std::span<const std::uint8_t> more;   // its second part: of outer packets the datagram's payload
   std::size_t original_length = 0;      // bytes on the wire
   Direction direction = Direction::kUnknown;
-  std::string_view comment;  // UTF-8, at most 65535 bytes; empty: none
+  std::string_view comment;  // UTF-8; cut at 65535 bytes; empty: none
 };
 
 // Each appends one block to out; time stamps count nanoseconds. Nothing but out's growth allocates.
@@ -83,17 +83,27 @@ class PcapngReader {
   std::size_t pending() const noexcept { return buffer_.size() - consumed_; }
 
  private:
-  struct Block;
+  struct Block {
+    std::uint32_t type = 0;
+    std::span<const std::uint8_t> body;  // in buffer_, between the two length fields
+  };
+  template <typename Value>
+  Value load(std::span<const std::uint8_t> bytes, std::size_t offset) const noexcept;
   std::optional<Block> next_block();
+  bool read_byte_order(std::span<const std::uint8_t> header);
+  template <typename Use>
+  void for_each_option(std::span<const std::uint8_t> options, Use use);
   void read_section_header(const Block& block);
   void read_interface(const Block& block);
   std::optional<Record> read_packet(const Block& block);
   void read_statistics(const Block& block);
+  std::chrono::nanoseconds time_of(const Interface& interface, std::span<const std::uint8_t> stamp);
   void fail(std::string reason);
 
   std::vector<std::uint8_t> buffer_;
   std::size_t consumed_ = 0;
   bool section_seen_ = false;
+  bool big_endian_ = false;
   std::vector<Interface> interfaces_;
   std::string error_;
 };
