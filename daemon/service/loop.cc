@@ -159,6 +159,16 @@ EventSource Loop::add_defer(std::function<void()> work) {
   return adopt(std::move(state), result, "defer work");
 }
 
+EventSource Loop::add_post(std::function<void()> work) {
+  auto state = std::make_shared<EventSource::State>(
+      *this, [work = std::move(work)](std::uint32_t) { work(); });
+  const auto dispatch_post = [](sd_event_source*, void* of) {
+    return dispatch(*static_cast<EventSource::State*>(of), 0);
+  };
+  const int result = sd_event_add_post(event_, &state->source, dispatch_post, state.get());
+  return adopt(std::move(state), result, "watch the loop's turns");
+}
+
 int Loop::run() {
   exit_code_.reset();
   while (!exit_code_) {

@@ -58,6 +58,9 @@ class Loop {
   EventSource add_child(pid_t pid, std::function<void(int status)> exited);
   // Once, before the loop sleeps again; for work that must not run inside the caller's stack.
   EventSource add_defer(std::function<void()> work);
+  // After every turn in which anything else was called back; for what must look at the outcome of
+  // all of it, as a D-Bus connection at its queue.
+  EventSource add_post(std::function<void()> work);
 
   // Until exit(); returns its code. May be run again after that.
   int run();
