@@ -23,7 +23,8 @@ using LaunchOutcome = std::optional<LaunchFailure>;
 class Launcher {
  public:
   using Done = std::function<void(LaunchOutcome)>;
-  // A session ended without having been told to by us. Nothing: it ended cleanly (somebody else stopped it).
+  // A session ended without having been told to by us. Nothing: it ended cleanly (somebody else
+  // stopped it).
   using Died = std::function<void(const std::string& tunnel, LaunchOutcome why)>;
 
   virtual ~Launcher() = default;

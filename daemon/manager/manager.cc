@@ -1,0 +1,285 @@
+#include "manager/manager.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace vpntun::manager {
+
+namespace {
+
+// How long one of launcher and bus may be behind the other about the same event.
+constexpr std::chrono::seconds kPatience{2};
+
+void finish(std::vector<Manager::Done> waiting, const std::optional<Error>& outcome) {
+  for (const Manager::Done& done : waiting) done(outcome);
+}
+
+std::optional<Error> error_of(const std::string& name, const LaunchOutcome& outcome) {
+  if (!outcome) return std::nullopt;
+  return Error(outcome->kind, "tunnel {}: {}", name, outcome->text);
+}
+
+Reason reason_of(const LaunchFailure& failure) {
+  return {.code = reason_code(failure.kind), .text = failure.text};
+}
+
+}  // namespace
+
+Manager::Manager(service::Loop& loop, Catalogue& catalogue, Launcher& launcher)
+    : loop_(loop), catalogue_(catalogue), launcher_(launcher) {
+  launcher_.set_died(
+      [this](const std::string& name, const LaunchOutcome& why) { died(name, why); });
+  catalogue_.on_changed([this](const std::string& name) { profile_changed(name); });
+  for (const auto& [name, entry] : catalogue_.profiles()) get_or_add(name);
+}
+
+void Manager::observe(Observer observer) {
+  observer_ = std::move(observer);
+  for (const auto& [name, known] : tunnels_) observer_.appeared(known);
+}
+
+const Tunnel& Manager::tunnel(const std::string& name) const {
+  const auto at = tunnels_.find(name);
+  if (at == tunnels_.end())
+    throw Error(ErrorKind::kNoSuchTunnel, "no tunnel \"{}\": there is no profile of that name",
+                escaped(name));
+  return at->second;
+}
+
+Tunnel& Manager::get(const std::string& name) {
+  static_cast<void>(tunnel(name));
+  return tunnels_.at(name);
+}
+
+void Manager::check_startable(const Tunnel& tunnel) const {
+  const std::string& name = tunnel.name();
+  if (tunnel.state() == Lifecycle::kStopping)
+    throw Error(ErrorKind::kInProgress, "tunnel {}: it is being stopped", name);
+  if (!tunnel.profile())
+    throw Error(ErrorKind::kNoSuchTunnel, "tunnel {}: its profile is gone", name);
+  if (!tunnel.profile()->valid)
+    throw Error(ErrorKind::kInvalidProfile, "tunnel {}: {}; all of it: vpnctl check {}", name,
+                tunnel.profile()->problem, name);
+}
+
+Tunnel& Manager::get_or_add(const std::string& name) {
+  if (const auto at = tunnels_.find(name); at != tunnels_.end()) return at->second;
+  Tunnel& added = tunnels_.emplace(name, Tunnel(name, launcher_.unit_of(name))).first->second;
+  if (const ProfileEntry* entry = catalogue_.find(name)) added.set_profile(*entry);
+  if (observer_.appeared) observer_.appeared(added);
+  return added;
+}
+
+void Manager::start(const std::string& name, Done done) {
+  catalogue_.refresh();
+  Tunnel& wanted = get(name);
+  if (wanted.state() == Lifecycle::kRunning || wanted.state() == Lifecycle::kReloading)
+    return done(std::nullopt);
+  if (wanted.state() != Lifecycle::kStarting) check_startable(wanted);
+  waiting_[name].for_start.push_back(std::move(done));
+  if (wanted.state() != Lifecycle::kStarting) launch(wanted);
+}
+
+void Manager::launch(Tunnel& tunnel) {
+  const std::string name = tunnel.name();
+  waiting_[name].launching = true;
+  transition(tunnel, Lifecycle::kStarting);
+  launcher_.start(name,
+                  [this, name](const LaunchOutcome& outcome) { launch_ended(name, outcome); });
+}
+
+void Manager::launch_ended(const std::string& name, const LaunchOutcome& outcome) {
+  Tunnel& started = get(name);  // listed as long as it is active
+  Waiting& waiting = waiting_[name];
+  waiting.launching = false;
+  if (started.state() != Lifecycle::kStarting) {
+    // Stopped meanwhile: this is the end of that start.
+    finish(std::exchange(waiting.for_start, {}), error_of(name, outcome));
+    return;
+  }
+  // Another session of that name was there before ours: what was wanted is the case.
+  const bool runs_already = outcome && outcome->kind == ErrorKind::kInProgress && started.session();
+  if (!outcome || runs_already) {
+    if (started.session()) return is_up(started);
+    waiting.ready = true;
+    be_patient(name, [this, name] {
+      if (Tunnel& silent = get(name); silent.state() == Lifecycle::kStarting) is_up(silent);
+    });
+    return;
+  }
+  log::warning("tunnel {}: did not start: {}", name, outcome->text);
+  started.set_session(std::nullopt);
+  transition(started, Lifecycle::kFailed, reason_of(*outcome));
+  finish(std::exchange(waiting_[name].for_start, {}), error_of(name, outcome));
+  drop_if_gone(name);
+}
+
+void Manager::is_up(Tunnel& tunnel) {
+  Waiting& waiting = waiting_[tunnel.name()];
+  waiting.patience = {};
+  waiting.ready = false;
+  transition(tunnel, Lifecycle::kRunning);
+  finish(std::exchange(waiting_[tunnel.name()].for_start, {}), std::nullopt);
+}
+
+void Manager::stop(const std::string& name, Done done) {
+  Tunnel& wanted = get(name);
+  switch (wanted.state()) {
+    case Lifecycle::kFailed:
+      transition(wanted, Lifecycle::kStopped);
+      [[fallthrough]];
+    case Lifecycle::kStopped:
+      done(std::nullopt);
+      return drop_if_gone(name);
+    case Lifecycle::kStopping:
+      waiting_[name].for_stop.push_back(std::move(done));
+      finish(std::exchange(waiting_[name].for_restart, {}),
+             Error(ErrorKind::kFailed, "tunnel {}: stopped while restarting", name));
+      return;
+    case Lifecycle::kStarting:
+    case Lifecycle::kRunning:
+    case Lifecycle::kReloading:
+      waiting_[name].for_stop.push_back(std::move(done));
+      return begin_stop(wanted);
+  }
+}
+
+void Manager::restart(const std::string& name, Done done) {
+  catalogue_.refresh();
+  Tunnel& wanted = get(name);
+  check_startable(wanted);
+  if (!wanted.is_active()) return start(name, std::move(done));
+  waiting_[name].for_restart.push_back(std::move(done));
+  begin_stop(wanted);
+}
+
+void Manager::begin_stop(Tunnel& tunnel) {
+  const std::string name = tunnel.name();
+  Waiting& waiting = waiting_[name];
+  waiting.patience = {};
+  waiting.ready = false;
+  transition(tunnel, Lifecycle::kStopping);
+  // A start the launcher still owes the outcome of ends through it; one that waited for the bus
+  // ends here.
+  if (!waiting_[name].launching)
+    finish(std::exchange(waiting_[name].for_start, {}),
+           Error(ErrorKind::kFailed, "tunnel {}: stopped while starting", name));
+  launcher_.stop(name, [this, name](const LaunchOutcome& outcome) { stop_ended(name, outcome); });
+}
+
+void Manager::stop_ended(const std::string& name, const LaunchOutcome& outcome) {
+  Tunnel& stopped = get(name);
+  stopped.set_session(std::nullopt);
+  if (outcome)
+    transition(stopped, Lifecycle::kFailed, reason_of(*outcome));
+  else
+    transition(stopped, Lifecycle::kStopped);
+  finish(std::exchange(waiting_[name].for_stop, {}), error_of(name, outcome));
+  for (const Done& restarted : std::exchange(waiting_[name].for_restart, {})) {
+    try {
+      if (outcome) throw *error_of(name, outcome);
+      start(name, restarted);
+    } catch (const Error& error) {  // not stopped, or the profile went away
+      restarted(error);
+    }
+  }
+  drop_if_gone(name);
+}
+
+void Manager::died(const std::string& name, const LaunchOutcome& outcome) {
+  const auto at = tunnels_.find(name);
+  if (at == tunnels_.end() || !at->second.is_active()) return;
+  Tunnel& dead = at->second;
+  if (dead.state() == Lifecycle::kStopping) return;  // stop_ended() tells
+  waiting_[name].patience = {};
+  waiting_[name].ready = false;
+  dead.set_session(std::nullopt);
+  if (outcome) {
+    log::warning("tunnel {}: {}", name, outcome->text);
+    transition(dead, Lifecycle::kFailed, reason_of(*outcome));
+  } else {
+    transition(dead, Lifecycle::kStopped);
+  }
+  finish(std::exchange(waiting_[name].for_start, {}),
+         outcome ? error_of(name, outcome)
+                 : Error(ErrorKind::kFailed, "tunnel {}: its session was stopped", name));
+  drop_if_gone(name);
+}
+
+void Manager::session_found(const std::string& name, int pid) {
+  Tunnel& found = get_or_add(name);
+  launcher_.adopt(name, pid);
+  if (!found.is_active()) transition(found, Lifecycle::kStarting);
+}
+
+void Manager::session_appeared(const std::string& name, SessionFacts facts) {
+  Tunnel& found = get_or_add(name);
+  if (found.state() == Lifecycle::kStopping) return;
+  found.set_session(std::move(facts));
+  const Waiting& waiting = waiting_[name];
+  if (found.state() == Lifecycle::kStarting && waiting.launching) return;  // READY=1 is to come
+  if (found.state() == Lifecycle::kRunning || found.state() == Lifecycle::kReloading)
+    tell_changed(found, found.state());
+  else
+    is_up(found);
+}
+
+void Manager::session_changed(const std::string& name, Health health, Reason reason) {
+  const auto at = tunnels_.find(name);
+  if (at == tunnels_.end() || !at->second.session()) return;
+  SessionFacts facts = *at->second.session();
+  facts.health = health;
+  facts.reason = std::move(reason);
+  if (facts == *at->second.session()) return;
+  at->second.set_session(std::move(facts));
+  tell_changed(at->second, at->second.state());
+}
+
+void Manager::session_vanished(const std::string& name) {
+  const auto at = tunnels_.find(name);
+  if (at == tunnels_.end() || !at->second.is_active()) return;
+  if (at->second.state() == Lifecycle::kStopping || waiting_[name].launching) return;
+  // The launcher knows why, and says so any moment.
+  be_patient(name, [this, name] {
+    died(name, LaunchFailure{ErrorKind::kLauncherFailed, "the session left the bus"});
+  });
+}
+
+void Manager::profile_changed(const std::string& name) {
+  const ProfileEntry* entry = catalogue_.find(name);
+  const auto at = tunnels_.find(name);
+  if (at == tunnels_.end()) {
+    if (entry != nullptr) get_or_add(name);
+    return;
+  }
+  at->second.set_profile(entry != nullptr ? std::optional(*entry) : std::nullopt);
+  if (entry == nullptr && !at->second.is_active()) return drop_if_gone(name);
+  tell_changed(at->second, at->second.state());
+}
+
+void Manager::transition(Tunnel& tunnel, Lifecycle to, Reason why) {
+  const Lifecycle before = tunnel.state();
+  tunnel.transition(to, std::move(why));
+  log::info("tunnel {}: {}", tunnel.name(), to_string(to));
+  tell_changed(tunnel, before);
+}
+
+void Manager::tell_changed(const Tunnel& tunnel, Lifecycle before) {
+  if (observer_.changed) observer_.changed(tunnel, before);
+}
+
+void Manager::be_patient(const std::string& name, std::function<void()> expired) {
+  waiting_[name].patience = loop_.add_timer(loop_.now() + kPatience, std::move(expired));
+}
+
+// A tunnel without profile is listed only while something of it runs.
+void Manager::drop_if_gone(const std::string& name) {
+  const auto at = tunnels_.find(name);
+  if (at == tunnels_.end() || at->second.is_active() || at->second.profile()) return;
+  tunnels_.erase(at);
+  waiting_.erase(name);
+  if (observer_.vanished) observer_.vanished(name);
+}
+
+}  // namespace vpntun::manager
