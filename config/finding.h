@@ -25,7 +25,9 @@ struct Finding {
   std::string message;       // "expected a network prefix, got \"10.8.0.300/32\""
   std::string detail;        // beside the caret: "octet 4 is 300, the maximum is 255"; may be empty
   std::string help;          // what to do; may be empty
-  std::string source_line;   // the line of the file, escaped; empty with line 0
+  std::string
+      source_line;  // the line of the file, escaped, cut around the column; empty with line 0
+  std::uint32_t mark = 0;  // characters of source_line before the underlined ones
 };
 
 // The outcome of loading: a profile only when no finding is an error.
@@ -46,6 +48,8 @@ std::string to_text(const std::vector<Finding>& findings, bool colour);
 std::string to_json(const std::vector<Finding>& findings);
 // One line for a log or an error message: the first error, and how many more there are.
 std::string summary(const std::vector<Finding>& findings);
+// "3 errors, 0 warnings."
+std::string count_line(const std::vector<Finding>& findings);
 
 // The folders profiles are looked up in, first wins: /etc/vpntund, /run/vpntund/profiles,
 // /usr/lib/vpntund/profiles.

@@ -1,0 +1,168 @@
+// From a file or a text to a profile: what the file is, then its syntax, then its values, then
+// their sense.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "config/document.h"
+#include "config/draft.h"
+#include "config/finding.h"
+#include "config/nesting.h"
+#include "config/source_text.h"
+#include "config/value_text.h"
+
+namespace vpntun::config {
+namespace {
+
+constexpr std::size_t kMaxFile = 1 << 20;  // bytes
+
+std::string reason_of(int error_number) {
+  return std::generic_category().message(error_number);
+}
+
+// A finding about the file as a whole, and nothing else.
+Loaded refused(const std::string& path, Code code, std::string message, std::string help = "") {
+  const SourceText none{""};
+  Report report(none, path);
+  report.add(code, {}, std::move(message), {"", std::move(help)});
+  return {std::nullopt, report.take()};
+}
+
+std::string_view kind_of_file(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a named pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+std::string too_large() {
+  return fmt::format("larger than {} bytes: this is not a profile", kMaxFile);
+}
+
+void report_syntax(const SyntaxError& error, const SourceText& source, Report& report) {
+  const Spot spot{error.place, ""};
+  const std::string message = escaped(error.message);
+  if (source.is_secret(source.inside(error.place).line)) {
+    report.add(Code::kSyntax, spot, "not valid TOML");
+    return;
+  }
+  if (error.redefinition) {
+    report.add(Code::kDefinedTwice, spot, fmt::format("defined twice: {}", message),
+               {"", "write each key and each [table] once; only [[peer]] may repeat"});
+    return;
+  }
+  const bool word = error.message.starts_with("parsing boolean") ||
+                    error.message.find("expected value") != std::string::npos ||
+                    error.message.starts_with("parsing floating-point") ||
+                    error.message.starts_with("parsing decimal integer");
+  report.add(Code::kSyntax, spot, fmt::format("not valid TOML: {}", message),
+             {"", word ? "text stands in double quotes: name = \"tun0\"" : ""});
+}
+
+// Whether the bytes may be given to the parser.
+bool check_bytes(std::string_view text, const SourceText& source, Report& report) {
+  const auto refuse = [&](std::size_t at, Code code, std::string message, std::string help) {
+    report.add(code, {source.place_at(at), ""}, std::move(message), {"", std::move(help)});
+    return false;
+  };
+  if (const auto at = text.find('\0'); at != std::string_view::npos)
+    return refuse(at, Code::kNulByte, fmt::format("byte {} of the file is NUL", at),
+                  "this is not a text file, or one in UTF-16: save it as UTF-8");
+  if (const auto at = find_invalid_utf8(text))
+    return refuse(*at, Code::kNotUtf8, fmt::format("byte {} of the file is not UTF-8", *at),
+                  "save the file as UTF-8");
+  if (const auto at = find_deep_nesting(text))
+    return refuse(*at, Code::kTooDeep, "nested too deeply",
+                  fmt::format("at most {} brackets and {} dots", kMaxBrackets, kMaxDots));
+  return true;
+}
+
+std::optional<Profile> load(std::string_view text, const SourceText& source, Report& report) {
+  if (!check_bytes(text, source, report)) return std::nullopt;
+  const auto parsed = parse_document(text);
+  if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
+    report_syntax(*error, source, report);
+    return std::nullopt;
+  }
+  const Value& document = std::get<Value>(parsed);
+  if (document.entries.empty()) {
+    report.add(Code::kEmpty, {}, "the profile says nothing",
+               {"", "the least is: [tunnel], and below it encryption = \"none\""});
+    return std::nullopt;
+  }
+  Draft draft = read_profile(document, report);
+  check_host(draft, report);
+  check_peers(draft, report);
+  if (report.has_errors()) return std::nullopt;
+  return std::move(draft).finish();
+}
+
+}  // namespace
+
+Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name) {
+  if (text.size() > kMaxFile) return refused(path, Code::kTooLarge, too_large());
+  const SourceText source(text);
+  Report report(source, path);
+  if (std::string why = why_no_tunnel_name(tunnel_name); !why.empty())
+    report.add(Code::kTunnelName, {},
+               fmt::format("{} is no name for a tunnel", quoted(tunnel_name)),
+               {"", fmt::format("{}; rename the file", why)});
+  Loaded loaded{load(text, source, report), {}};
+  if (report.has_errors()) loaded.profile.reset();
+  if (loaded.profile) {
+    loaded.profile->name = tunnel_name;
+    loaded.profile->path = path;
+  }
+  loaded.findings = report.take();
+  return loaded;
+}
+
+Loaded load_file(const std::string& path, const std::string& tunnel_name) {
+  // Opened once and asked as opened, so that nobody can exchange it in between. O_NONBLOCK: a pipe
+  // must not block us.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return refused(path, Code::kCannotRead, fmt::format("cannot read it: {}", reason_of(errno)));
+  if (!S_ISREG(status.st_mode))
+    return refused(path, Code::kNotAFile,
+                   fmt::format("expected a file, found {}", kind_of_file(status.st_mode)));
+  if (static_cast<std::uintmax_t>(status.st_size) > kMaxFile)
+    return refused(path, Code::kTooLarge, too_large());
+
+  std::string text(kMaxFile + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      return refused(path, Code::kCannotRead, fmt::format("cannot read it: {}", reason_of(errno)));
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  text.resize(size);
+  return load_text(text, path, tunnel_name);
+}
+
+std::vector<std::string> default_profile_folders() {
+  return {"/etc/vpntund", "/run/vpntund/profiles", "/usr/lib/vpntund/profiles"};
+}
+
+std::optional<std::string> find_profile(const std::vector<std::string>& folders,
+                                        std::string_view name) {
+  if (!is_tunnel_name(name)) return std::nullopt;
+  for (const std::string& folder : folders) {
+    std::string path = fmt::format("{}/{}.toml", folder, name);
+    // A link that leads nowhere counts: loading it says what is wrong.
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+}  // namespace vpntun::config

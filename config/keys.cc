@@ -1,0 +1,213 @@
+#include "config/keys.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <stdexcept>
+#include <vector>
+
+namespace vpntun::config {
+namespace {
+
+constexpr KeyRow kKeys[] = {
+    {"", "version", "an integer", "1", "1", "The version of this format. Only 1 exists."},
+    {"", "description", "a string", "\"\"", "\"Lab, host U\"",
+     "For people; at most 200 characters on one line."},
+
+    {"tunnel", "kind", "\"tun\" or \"tap\"", "\"tun\"", "\"tun\"",
+     "What the interface carries: IP packets (TUN) or Ethernet frames (TAP)."},
+    {"tunnel", "encryption", "\"none\"", "required", "\"none\"",
+     "How packets are protected on their way. \"none\": one bare inner packet per UDP datagram, "
+     "which everybody on the path can read, change and forge."},
+    {"tunnel", "allow-public-plaintext", "a boolean", "false", "true",
+     "Accept an endpoint with a public address, or a default route, although nothing is "
+     "encrypted."},
+
+    {"interface", "name", "a string", "\"tun%d\" or \"tap%d\"", "\"tun0\"",
+     "Name of the interface: 1 to 15 bytes; one %d becomes the first free number."},
+    {"interface", "address", "a string or a list of strings", "none",
+     "[\"192.168.53.99/24\", \"fd53::99/64\"]",
+     "IPv4 and IPv6 addresses of the interface, each with its prefix length."},
+    {"interface", "mtu", "\"auto\" or an integer", "\"auto\"", "1400",
+     "Largest inner IP packet in bytes, 68 to 65535 (TAP: 65521). \"auto\": what the route to the "
+     "endpoints leaves."},
+    {"interface", "listen-port", "an integer", "0", "9090",
+     "UDP port, 0 to 65535. 0: the kernel's choice."},
+    {"interface", "mac", "a string", "the kernel's choice", "\"02:00:00:00:53:63\"",
+     "Ethernet address of a TAP interface."},
+    {"interface", "up", "a boolean", "true", "true", "Bring the interface up."},
+
+    {"routing", "routes", "\"auto\", \"off\" or a list of strings", "\"auto\"",
+     "[\"192.168.60.0/24\"]",
+     "Routes into the tunnel: one for each allowed-ips prefix, none, or those listed."},
+    {"routing", "forwarding", "a boolean or a list of strings", "false", "[\"eth1\"]",
+     "Forward IPv4 packets that arrive from the tunnel. A list: and from these interfaces too, "
+     "for the way back."},
+    {"routing", "masquerade", "a boolean", "false", "true",
+     "Rewrite the source of what leaves the tunnel for other interfaces, so that the hosts there "
+     "need no route back. Needs forwarding."},
+
+    {"netns", "mode", "\"none\", \"create\" or \"join\"", "\"none\"", "\"create\"",
+     "Put the interface into a network namespace: one made and removed with the tunnel, or one "
+     "that exists."},
+    {"netns", "name", "a string", "required unless mode is \"none\"", "\"office\"",
+     "Name of the namespace: the file /run/netns/NAME."},
+    {"netns", "socket", "\"host\" or \"inside\"", "\"host\"", "\"host\"",
+     "Where the UDP socket is: in the daemon's own namespace, or inside with the interface."},
+
+    {"peer", "name", "a string", "\"peer1\", \"peer2\", ... by position", "\"server\"",
+     "Name of the peer in status and log; unique in the profile."},
+    {"peer", "endpoint", "a string", "\"learn\"", "\"10.0.2.8:9090\"",
+     "Where its datagrams go: ADDRESS:PORT, [IPV6]:PORT or NAME:PORT. \"learn\": where the last "
+     "acceptable datagram came from."},
+    {"peer", "allowed-ips", "a string or a list of strings", "required with TUN",
+     "[\"192.168.53.0/24\"]",
+     "The networks behind the peer: what is sent to it and what it may send. Not with TAP, where "
+     "peers are told apart by Ethernet address."},
+};
+
+constexpr CodeRow kCodes[] = {
+    {Code::kUnknownKey, "E0101", "unknown key or table"},
+    {Code::kSyntax, "E0102", "not valid TOML"},
+    {Code::kCannotRead, "E0103", "the file cannot be read"},
+    {Code::kNotAFile, "E0104", "not a regular file"},
+    {Code::kTooLarge, "E0105", "larger than 1 MiB"},
+    {Code::kNotUtf8, "E0106", "not UTF-8"},
+    {Code::kNulByte, "E0107", "contains a NUL byte"},
+    {Code::kTooDeep, "E0108", "nested too deeply"},
+    {Code::kDefinedTwice, "E0109", "a key or table is defined twice"},
+    {Code::kTunnelName, "E0110", "the file's name is no tunnel name"},
+    {Code::kEmpty, "E0111", "the profile says nothing"},
+    {Code::kTooManyFindings, "E0112", "more findings than are shown"},
+    {Code::kWrongType, "E0201", "a value of the wrong type"},
+    {Code::kRequired, "E0202", "a required key is missing"},
+    {Code::kNotOneOf, "E0203", "not one of the words a key knows"},
+    {Code::kPrefix, "E0204", "not a network prefix"},
+    {Code::kOutOfRange, "E0205", "a number outside its range"},
+    {Code::kAddress, "E0206", "not an interface address with prefix length"},
+    {Code::kInterfaceName, "E0207", "not an interface name"},
+    {Code::kEndpoint, "E0208", "not an endpoint"},
+    {Code::kMac, "E0209", "not an Ethernet address of one interface"},
+    {Code::kText, "E0210", "text too long or with control characters"},
+    {Code::kNetnsName, "E0211", "not a name for a network namespace"},
+    {Code::kPeerName, "E0212", "not a peer name"},
+    {Code::kNoWireguard, "E0213", "this build has only the plain transport"},
+    {Code::kWireguardKey, "E0214", "a key of WireGuard in a profile without encryption"},
+    {Code::kHostBits, "E0215", "a network with host bits set"},
+    {Code::kVersion, "E0216", "a version of the format that does not exist"},
+    {Code::kPrefixTwice, "E0301", "the same prefix twice"},
+    {Code::kAddressTwice, "E0302", "the same interface address twice"},
+    {Code::kPeerNameTwice, "E0303", "two peers of one name"},
+    {Code::kDefaultRoute, "E0304", "a default route without encryption"},
+    {Code::kPublicEndpoint, "E0305", "a public endpoint without encryption"},
+    {Code::kUnreachable, "E0306", "nobody could ever find this tunnel"},
+    {Code::kLoop, "E0307", "an endpoint whose route leads into the tunnel itself"},
+    {Code::kRouteWithoutPeer, "E0308", "a route for which no peer is responsible"},
+    {Code::kMasquerade, "E0309", "masquerade without forwarding"},
+    {Code::kWrongKind, "E0310", "a key that the kind of the tunnel does not have"},
+    {Code::kMtuForIpv6, "E0311", "an MTU too small for IPv6"},
+    {Code::kNetnsWithoutMode, "E0312", "a namespace's name or socket without its mode"},
+    {Code::kForwardingInterface, "E0313", "an interface that forwarding cannot mean"},
+    {Code::kSubnetAddress, "W0301", "the network's own or its broadcast address"},
+    {Code::kPrivilegedPort, "W0302", "a port that needs a privilege"},
+    {Code::kPublicPlaintext, "W0303", "unencrypted traffic where everybody can be"},
+};
+
+constexpr std::string_view kWireguardKeys[] = {"privatekey",       "privatekeyfile",
+                                               "publickey",        "presharedkey",
+                                               "presharedkeyfile", "persistentkeepalive"};
+
+// "AllowedIPs", "allowed_ips" and "allowed-ips" alike: "allowedips".
+std::string letters_of(std::string_view word) {
+  std::string letters;
+  for (const char c : word)
+    if (c != '-' && c != '_' && c != ' ')
+      letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return letters;
+}
+
+// Letters to insert, delete, replace or swap with their neighbour (optimal string alignment).
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    before.swap(above);
+    above.swap(row);
+  }
+  return above[b.size()];
+}
+
+std::vector<std::string_view> words_of(std::string_view table) {
+  std::vector<std::string_view> words;
+  for (const KeyRow& row : kKeys) {
+    if (row.table == table) words.push_back(row.key);
+    if (table.empty() && !row.table.empty() && words.back() != row.table)
+      words.push_back(row.table);
+  }
+  return words;
+}
+
+}  // namespace
+
+std::span<const KeyRow> key_rows() noexcept {
+  return kKeys;
+}
+
+const KeyRow& key_row(std::string_view table, std::string_view key) {
+  const auto* row = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const KeyRow& each) {
+    return each.table == table && each.key == key;
+  });
+  if (row == std::end(kKeys)) throw std::logic_error("a key without a row");
+  return *row;
+}
+
+std::span<const CodeRow> code_rows() noexcept {
+  return kCodes;
+}
+
+const CodeRow& code_row(Code code) {
+  const auto* row = std::find_if(std::begin(kCodes), std::end(kCodes),
+                                 [code](const CodeRow& each) { return each.code == code; });
+  if (row == std::end(kCodes)) throw std::logic_error("a code without a row");
+  return *row;
+}
+
+std::string nearest(std::string_view written, std::span<const std::string_view> words) {
+  constexpr std::size_t kLongest = 64;  // nothing longer is near to anything
+  if (written.size() > kLongest) return "";
+  const std::string letters = letters_of(written);
+  std::string best;
+  std::size_t best_distance = 3;
+  for (const std::string_view word : words) {
+    const std::size_t distance = edit_distance(letters, letters_of(word));
+    const std::size_t limit = word.size() <= 4 ? 1 : 2;
+    if (distance > limit || distance >= best_distance) continue;
+    best_distance = distance;
+    best = word;
+  }
+  return best;
+}
+
+Suggestion suggest(std::string_view table, std::string_view written) {
+  const std::string letters = letters_of(written);
+  for (const std::string_view word : words_of(table))
+    if (letters_of(word) == letters) return {std::string(word), ""};
+  for (const KeyRow& row : kKeys)
+    if (row.table != table && letters_of(row.key) == letters)
+      return {std::string(row.key), std::string(row.table)};
+  return {nearest(written, words_of(table)), ""};
+}
+
+bool is_wireguard_key(std::string_view written) {
+  return std::find(std::begin(kWireguardKeys), std::end(kWireguardKeys), letters_of(written)) !=
+         std::end(kWireguardKeys);
+}
+
+}  // namespace vpntun::config

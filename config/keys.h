@@ -1,0 +1,93 @@
+// Every key a profile may have and every code a finding may carry, as tables: the loader's only
+// source for both. docs/profile.md is held against them by a test. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace vpntun::config {
+
+struct KeyRow {
+  std::string_view table;     // "" at the top, "interface", ..., "peer" for [[peer]]
+  std::string_view key;       // "listen-port"
+  std::string_view type;      // "an integer", with what it may be
+  std::string_view fallback;  // what holds without the key, in TOML or words
+  std::string_view example;   // a value, in TOML
+  std::string_view meaning;
+};
+std::span<const KeyRow> key_rows() noexcept;
+// The row of a key that exists.
+const KeyRow& key_row(std::string_view table, std::string_view key);
+
+// E01: the file, its syntax, unknown keys. E02: types and values. E03: what does not fit together.
+// W03: warnings.
+enum class Code {
+  kUnknownKey,
+  kSyntax,
+  kCannotRead,
+  kNotAFile,
+  kTooLarge,
+  kNotUtf8,
+  kNulByte,
+  kTooDeep,
+  kDefinedTwice,
+  kTunnelName,
+  kEmpty,
+  kTooManyFindings,
+  kWrongType,
+  kRequired,
+  kNotOneOf,
+  kPrefix,
+  kOutOfRange,
+  kAddress,
+  kInterfaceName,
+  kEndpoint,
+  kMac,
+  kText,
+  kNetnsName,
+  kPeerName,
+  kNoWireguard,
+  kWireguardKey,
+  kHostBits,
+  kVersion,
+  kPrefixTwice,
+  kAddressTwice,
+  kPeerNameTwice,
+  kDefaultRoute,
+  kPublicEndpoint,
+  kUnreachable,
+  kLoop,
+  kRouteWithoutPeer,
+  kMasquerade,
+  kWrongKind,
+  kMtuForIpv6,
+  kNetnsWithoutMode,
+  kForwardingInterface,
+  kSubnetAddress,
+  kPrivilegedPort,
+  kPublicPlaintext,
+};
+
+struct CodeRow {
+  Code code;
+  std::string_view name;  // "E0204"
+  std::string_view meaning;
+};
+std::span<const CodeRow> code_rows() noexcept;
+const CodeRow& code_row(Code code);
+
+// What somebody who wrote an unknown key may have meant. Empty: no idea.
+struct Suggestion {
+  std::string key;    // of the same table, "" when there is none
+  std::string table;  // another table that has exactly this key
+};
+// Known words are those of the given table; tables themselves at the top.
+Suggestion suggest(std::string_view table, std::string_view written);
+// The nearest of some words, or "".
+std::string nearest(std::string_view written, std::span<const std::string_view> words);
+
+// Whether the key is one of WireGuard's, in any spelling: private-key, PublicKey, ...
+bool is_wireguard_key(std::string_view written);
+
+}  // namespace vpntun::config

@@ -1,0 +1,38 @@
+// The strings of a profile as values, or the reason why one is none. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "config/profile.h"
+#include "config/report.h"
+
+namespace vpntun::config {
+
+// A value, or why the text is none.
+template <typename T>
+struct Parsed {
+  std::optional<T> value;
+  Hint why;
+};
+
+// "192.168.60.0/24"; host bits are left as written. A bare address is a prefix of full length.
+Parsed<IpPrefix> parse_network(std::string_view text);
+// "192.168.53.99/24": one host's address with the length of its network.
+Parsed<IpPrefix> parse_interface_address(std::string_view text);
+// "192.0.2.1:9090", "[2001:db8::1]:9090", "vpn.example.org:9090".
+Parsed<EndpointSpec> parse_endpoint(std::string_view text);
+// Of one interface: not a group, not all zero.
+Parsed<MacAddress> parse_mac(std::string_view text);
+
+// Why the kernel (dev_valid_name, dev_alloc_name) would not take an interface name; "" when it
+// would. pattern: whether one %d may stand for a number.
+std::string why_no_interface_name(std::string_view name, bool pattern);
+// The same for a tunnel's or peer's name.
+std::string why_no_tunnel_name(std::string_view name);
+// And for a file under /run/netns.
+std::string why_no_netns_name(std::string_view name);
+
+}  // namespace vpntun::config
