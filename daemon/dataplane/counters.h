@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/time.h"
+#include "packet/pcapng.h"
 
 namespace vpntun::dataplane {
 
@@ -65,16 +66,16 @@ class TrafficCounter {
 struct Drop {
   DropReason reason{};
   std::uint64_t packets = 0;
-  std::string last;  // "192.168.53.7 -> 10.0.0.1 UDP ... from 10.0.2.9:4000"
+  std::string last;  // "192.168.53.7 -> 10.0.0.1 from 10.0.2.9:4000"
   Instant last_time{};
 };
 
 class DropCounters {
  public:
-  // packet: as it lies inside (IP packet, or frame with frames = true); remote: the other end, if
-  // there is one.
-  void count(DropReason reason, std::span<const std::uint8_t> packet, const Endpoint* remote,
-             Instant now) noexcept;
+  // packet: as it lies inside, an IP packet or a frame. remote: who sent the datagram (kIn) or
+  // would have got it (kOut); nullptr: nobody yet.
+  void count(DropReason reason, std::span<const std::uint8_t> packet, packet::Direction direction,
+             const Endpoint* remote, Instant now) noexcept;
   std::uint64_t packets(DropReason reason) const noexcept;
   // The reasons that occurred, in the order of the enum. frames: packets are Ethernet frames.
   std::vector<Drop> read(bool frames) const;
@@ -86,8 +87,11 @@ class DropCounters {
     std::size_t kept = 0;    // bytes of head
     std::size_t length = 0;  // of the whole packet
     std::optional<Endpoint> remote;
+    packet::Direction direction{};
     Instant time{};
   };
+  static std::string to_text(const Offender& offender, DropReason reason, bool frames);
+
   std::array<std::atomic<std::uint64_t>, kDropReasonCount> packets_{};
   mutable std::mutex mutex_;  // the worker only tries it: a reader never delays packets
   std::array<Offender, kDropReasonCount> last_;

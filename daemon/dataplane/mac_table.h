@@ -31,8 +31,8 @@ class MacTable {
     kIgnored,  // a multicast address, or no room for this peer: its frames are flooded
   };
 
-  // seed: unpredictable from outside.
-  explicit MacTable(std::uint64_t seed);
+  // seed: unpredictable from outside. peers: their number; places are their indices and kInside.
+  MacTable(std::uint64_t seed, std::size_t peers);
 
   // Notes that the address was seen as a source at `place` (a peer or kInside).
   Learned learn(const MacAddress& mac, PeerIndex place, Instant now) noexcept;
@@ -40,7 +40,8 @@ class MacTable {
   PeerIndex find(const MacAddress& mac, Instant now) const noexcept;
   // Forgets all addresses of a peer.
   void flush(PeerIndex place) noexcept;
-  void clear() noexcept;
+  // Forgets everything, for another set of peers.
+  void reset(std::size_t peers);
   std::size_t size() const noexcept { return used_; }
 
  private:
@@ -56,7 +57,7 @@ class MacTable {
   std::size_t bucket_of(const MacAddress& mac) const noexcept;
   std::uint32_t index_of(const MacAddress& mac) const noexcept;
   std::uint32_t take_free(PeerIndex place, Instant now) noexcept;
-  std::size_t held_by(PeerIndex place) const noexcept;
+  std::uint32_t& held_by(PeerIndex place) noexcept;
   void touch(std::uint32_t index, Instant now) noexcept;
   void link_youngest(std::uint32_t index) noexcept;
   void unlink_age(std::uint32_t index) noexcept;
@@ -65,6 +66,7 @@ class MacTable {
   std::uint64_t seed_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> buckets_;
+  std::vector<std::uint32_t> held_;  // entries of each peer, then of the inside
   std::uint32_t free_ = kNone;
   std::uint32_t oldest_ = kNone, youngest_ = kNone;
   std::size_t used_ = 0;

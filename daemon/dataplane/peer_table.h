@@ -13,9 +13,13 @@ namespace vpntun::dataplane {
 class PeerTable {
  public:
   PeerTable() = default;
-  // records: one for each peer, in the same order; their endpoint is set from the configuration.
+  // records: one for each peer, in the same order.
   PeerTable(std::span<const PeerConfig> peers,
             std::span<const std::shared_ptr<PeerRecord>> records);
+
+  // Takes over from the table in use before what its learning peers have learned, and tells the
+  // records.
+  void follow(const PeerTable& former, Instant now);
 
   std::size_t size() const noexcept { return peers_.size(); }
   Peer& operator[](PeerIndex index) noexcept { return peers_[index]; }

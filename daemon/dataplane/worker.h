@@ -57,6 +57,8 @@ struct Snapshot {
   std::vector<PeerState> peers;  // in the order of set_peers
 };
 
+class Loop;
+
 class Worker {
  public:
   // Throws Error when the system refuses an epoll or event descriptor.
@@ -89,14 +91,12 @@ class Worker {
   Snapshot snapshot() const;
 
  private:
-  class Loop;
-
+  std::string thread_name_;
   std::vector<PeerConfig> configs_;
   std::vector<std::shared_ptr<PeerRecord>> records_;  // of configs_
   std::unique_ptr<Loop> loop_;
   std::uint64_t next_capture_ = 1;
   std::size_t captures_ = 0;
-  bool running_ = false;
   std::thread thread_;
 };
 

@@ -1,0 +1,116 @@
+#include "dataplane/inbound.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "packet/ethernet.h"
+
+namespace vpntun::dataplane {
+
+using packet::Direction;
+using packet::SendVerdict;
+
+namespace {
+
+DropReason reason_of(const packet::Packet& packet) noexcept {
+  if (packet.verdict == SendVerdict::kWouldBlock) return DropReason::kQueueFull;
+  const int error = packet.error_number;
+  const bool down = error == EIO || error == ENETDOWN || error == EBADFD || error == ENODEV;
+  return down ? DropReason::kInterfaceDown : DropReason::kInsideRefused;
+}
+
+}  // namespace
+
+Inbound::Inbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+                 packet::OutsidePort& outside, Outbound& outbound)
+    : tables_(tables),
+      transport_(transport),
+      inside_(inside),
+      outside_(outside),
+      outbound_(outbound),
+      in_(),
+      accepted_() {}
+
+void Inbound::run(std::size_t budget) noexcept {
+  bool drained = false;
+  while (!drained && budget > 0) {
+    in_.clear();
+    outside_.receive(in_);
+    for (packet::Packet& datagram : in_.packets()) accept(datagram);
+    flush_inside();
+    outbound_.flush_forwards();
+    drained = !in_.full();
+    budget -= std::min(budget, in_.size());
+  }
+}
+
+void Inbound::accept(packet::Packet& datagram) noexcept {
+  if (const auto reason = transport_.open(datagram)) {
+    tables_.drops.count(*reason, datagram.bytes, Direction::kIn, &datagram.remote, tables_.now);
+    tables_.captures.outer(datagram, Direction::kIn, {.dropped = *reason});
+    return;
+  }
+  tables_.count_rx(datagram);
+  datagram.pair = tables_.captures.next_pair();
+  tables_.captures.outer(datagram, Direction::kIn,
+                         {.pair = datagram.pair, .peer = tables_.peers[datagram.peer].name});
+  if (tables_.frames)
+    switch_frame(datagram);
+  else
+    accepted_.append_view(datagram);
+}
+
+void Inbound::switch_frame(const packet::Packet& frame) noexcept {
+  const MacAddress destination = packet::EthernetView::parse(frame.bytes)->destination();
+  const PeerIndex place =
+      destination.is_multicast() ? kNoPeer : tables_.macs.find(destination, tables_.now);
+  if (place == kNoPeer) return flood(frame);
+  if (place == kInside) return accepted_.append_view(frame);
+  if (place == frame.peer) {
+    tables_.drops.count(DropReason::kLoop, frame.bytes, Direction::kIn, &frame.remote, tables_.now);
+    tables_.captures.inner(
+        frame.bytes, Direction::kIn,
+        {.pair = frame.pair, .peer = tables_.peers[frame.peer].name, .dropped = DropReason::kLoop});
+    return;
+  }
+  packet::Packet copy = frame;
+  copy.peer = place;
+  outbound_.forward(copy);
+}
+
+// To the inside and to every other peer that has an endpoint.
+void Inbound::flood(const packet::Packet& frame) noexcept {
+  accepted_.append_view(frame);
+  for (std::size_t i = 0; i < tables_.peers.size(); ++i) {
+    packet::Packet copy = frame;
+    copy.peer = static_cast<PeerIndex>(i);
+    if (copy.peer != frame.peer && tables_.peers[copy.peer].endpoint) outbound_.forward(copy);
+  }
+}
+
+void Inbound::flush_inside() noexcept {
+  if (accepted_.empty()) return;
+  inside_.send(accepted_);
+  for (const packet::Packet& packet : accepted_.packets()) {
+    CaptureNote note{.pair = packet.pair, .peer = tables_.peers[packet.peer].name};
+    if (packet.verdict != SendVerdict::kSent) {
+      note.dropped = reason_of(packet);
+      tables_.drops.count(*note.dropped, packet.bytes, Direction::kIn, &packet.remote, tables_.now);
+    }
+    tables_.captures.inner(packet.bytes, Direction::kIn, note);
+  }
+  accepted_.clear();
+}
+
+int Inbound::inject(std::span<const std::uint8_t> bytes) noexcept {
+  if (bytes.size() > packet::kMaxPacket) return EMSGSIZE;
+  in_.clear();
+  packet::Packet& packet = in_.append_copy(bytes);
+  inside_.send(in_);
+  tables_.captures.inner(packet.bytes, Direction::kIn, {.remark = "injected"});
+  if (packet.verdict == SendVerdict::kSent) return 0;
+  if (packet.verdict == SendVerdict::kWouldBlock) return EAGAIN;
+  return packet.error_number != 0 ? packet.error_number : EIO;
+}
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,43 @@
+// From the outside to the inside: reads a batch of datagrams, lets the transport open each (and say
+// whose it is), and writes the batch into the interface. Between TAP peers it is a learning switch:
+// a frame for another peer goes there without passing through the kernel. Thread: the worker's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/outbound.h"
+#include "dataplane/plain.h"
+#include "dataplane/tables.h"
+#include "packet/batch.h"
+#include "packet/ports.h"
+
+namespace vpntun::dataplane {
+
+class Inbound {
+ public:
+  Inbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+          packet::OutsidePort& outside, Outbound& outbound);
+
+  // Carries about `budget` datagrams.
+  void run(std::size_t budget) noexcept;
+  // Writes bytes into the interface as they are. 0, or an errno.
+  int inject(std::span<const std::uint8_t> bytes) noexcept;
+
+ private:
+  void accept(packet::Packet& datagram) noexcept;
+  void switch_frame(const packet::Packet& frame) noexcept;
+  void flood(const packet::Packet& frame) noexcept;
+  void flush_inside() noexcept;
+
+  Tables& tables_;
+  Plain& transport_;
+  packet::InsidePort& inside_;
+  packet::OutsidePort& outside_;
+  Outbound& outbound_;
+  packet::Batch in_;
+  packet::Batch accepted_;  // views of in_
+};
+
+}  // namespace vpntun::dataplane

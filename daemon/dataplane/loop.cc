@@ -1,0 +1,142 @@
+#include "dataplane/loop.h"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <random>
+#include <type_traits>
+
+#include "base/error.h"
+
+namespace vpntun::dataplane {
+namespace {
+
+// Packets of one direction before the other has its turn.
+constexpr std::size_t kBudget = 4 * packet::kBatchSize;
+
+// epoll's word for who is ready.
+enum Source : std::uint64_t { kInsideReady, kOutsideReady, kMailReady, kCaptureReady };
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+Loop::Loop(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::OutsidePort> outside,
+           bool frames, bool allow_public_plaintext, const CaptureSource& source)
+    : inside_(std::move(inside)),
+      outside_(std::move(outside)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      tables_(frames, allow_public_plaintext, source, random_seed()),
+      plain_(tables_),
+      outbound_(tables_, plain_, *inside_, *outside_),
+      inbound_(tables_, plain_, *inside_, *outside_, outbound_) {
+  if (!epoll_) throw_errno(errno, "create an epoll descriptor");
+  watch(EPOLL_CTL_ADD, inside_->fd(), EPOLLIN, kInsideReady);
+  watch(EPOLL_CTL_ADD, outside_->fd(), EPOLLIN, kOutsideReady);
+  watch(EPOLL_CTL_ADD, commands_.fd(), EPOLLIN, kMailReady);
+}
+
+void Loop::watch(int operation, int fd, std::uint32_t events, std::uint64_t source) noexcept {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = source;
+  ::epoll_ctl(epoll_.get(), operation, fd, &event);
+}
+
+void Loop::run() noexcept {
+  std::array<epoll_event, 8> ready{};
+  while (!stopping_) {
+    const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
+    tables_.now = BootClock::now();
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = ready[static_cast<std::size_t>(i)];
+      switch (event.data.u64) {
+        case kMailReady:
+          for (Command& command : commands_.take()) obey(command);
+          break;
+        case kOutsideReady:
+          if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0) inbound_.run(kBudget);
+          if (blocked_ && (event.events & EPOLLOUT) != 0) carry_outbound();
+          break;
+        case kInsideReady:
+          if ((event.events & (EPOLLERR | EPOLLHUP)) != 0)
+            lose_inside();
+          else if (!blocked_)
+            carry_outbound();
+          break;
+        default:
+          break;
+      }
+    }
+    announce();
+    flush_captures();
+  }
+}
+
+void Loop::carry_outbound() noexcept {
+  const Outbound::Result result = outbound_.run(kBudget);
+  const bool blocked = result == Outbound::Result::kBlocked;
+  if (blocked != blocked_) {
+    blocked_ = blocked;
+    if (!inside_gone_)
+      watch(EPOLL_CTL_MOD, inside_->fd(), blocked ? 0u : std::uint32_t{EPOLLIN}, kInsideReady);
+    watch(EPOLL_CTL_MOD, outside_->fd(),
+          blocked ? std::uint32_t{EPOLLIN | EPOLLOUT} : std::uint32_t{EPOLLIN}, kOutsideReady);
+  }
+  if (result == Outbound::Result::kGone) lose_inside();
+}
+
+void Loop::lose_inside() noexcept {
+  if (inside_gone_) return;
+  inside_gone_ = true;
+  watch(EPOLL_CTL_DEL, inside_->fd(), 0, kInsideReady);
+  notices_.post(InterfaceGone{});
+}
+
+void Loop::obey(Command& command) noexcept {
+  if (auto* peers = std::get_if<SetPeers>(&command)) {
+    outbound_.forget();
+    tables_.replace_peers(std::move(peers->peers));
+  } else if (auto* change = std::get_if<SetEndpoint>(&command)) {
+    if (change->peer >= tables_.peers.size()) return;
+    tables_.peers.move(change->peer, change->endpoint, IpAddress{});
+    tables_.macs.flush(change->peer);
+  } else if (auto* capture = std::get_if<AddCapture>(&command)) {
+    const int fd = capture->pipe.get();
+    tables_.captures.add(capture->id, std::move(capture->pipe), capture->options);
+    watch(EPOLL_CTL_ADD, fd, 0, kCaptureReady);  // EPOLLERR, the reader's end, is always told
+  } else if (auto* injection = std::get_if<Inject>(&command)) {
+    notices_.post(Injected{injection->token, inbound_.inject(injection->bytes)});
+  } else {
+    stopping_ = true;
+  }
+}
+
+void Loop::announce() noexcept {
+  for (const PeerIndex peer : tables_.moved) notices_.post(PeerMoved{tables_.peers[peer].record});
+  tables_.moved.clear();
+}
+
+// Writes what was recorded in this turn, and ends captures nobody reads any more.
+void Loop::flush_captures() noexcept {
+  std::vector<CaptureTap>& taps = tables_.captures.taps();
+  for (std::size_t i = 0; i < taps.size();) {
+    CaptureTap& tap = taps[i];
+    if (!tap.flush()) {
+      notices_.post(CaptureClosed{tap.id(), tap.lost()});
+      taps.erase(taps.begin() + static_cast<std::ptrdiff_t>(i));  // closing leaves the epoll
+      continue;
+    }
+    if (tap.has_pending() != tap.watched) {
+      tap.watched = tap.has_pending();
+      watch(EPOLL_CTL_MOD, tap.fd(), tap.watched ? std::uint32_t{EPOLLOUT} : 0u, kCaptureReady);
+    }
+    ++i;
+  }
+}
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,90 @@
+// The body of a worker: waits for its ports, its mailbox and its captures, and carries batches. The
+// control thread posts commands and takes notices; everything else belongs to the thread in run().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/mailbox.h"
+#include "base/unique_fd.h"
+#include "dataplane/inbound.h"
+#include "dataplane/outbound.h"
+#include "dataplane/plain.h"
+#include "dataplane/tables.h"
+#include "packet/ports.h"
+
+namespace vpntun::dataplane {
+
+struct SetPeers {
+  PeerTable peers;
+};
+struct SetEndpoint {
+  PeerIndex peer = kNoPeer;
+  std::optional<Endpoint> endpoint;
+};
+struct AddCapture {
+  std::uint64_t id = 0;
+  UniqueFd pipe;
+  CaptureOptions options;
+};
+struct Inject {
+  std::vector<std::uint8_t> bytes;
+  std::uint64_t token = 0;
+};
+struct Stop {};
+using Command = std::variant<SetPeers, SetEndpoint, AddCapture, Inject, Stop>;
+
+struct PeerMoved {
+  std::shared_ptr<PeerRecord> record;  // outlives a change of the indices
+};
+struct InterfaceGone {};
+struct Injected {
+  std::uint64_t token = 0;
+  int error_number = 0;
+};
+struct CaptureClosed {
+  std::uint64_t id = 0;
+  std::uint64_t lost = 0;
+};
+using Notice = std::variant<PeerMoved, InterfaceGone, Injected, CaptureClosed>;
+
+class Loop {
+ public:
+  // Throws Error when the system refuses a descriptor.
+  Loop(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::OutsidePort> outside,
+       bool frames, bool allow_public_plaintext, const CaptureSource& source);
+
+  // Until Stop arrives.
+  void run() noexcept;
+
+  Mailbox<Command>& commands() noexcept { return commands_; }
+  Mailbox<Notice>& notices() noexcept { return notices_; }
+  // Only its counters, from other threads.
+  const Tables& tables() const noexcept { return tables_; }
+
+ private:
+  void carry_outbound() noexcept;
+  void obey(Command& command) noexcept;
+  void announce() noexcept;
+  void flush_captures() noexcept;
+  void watch(int operation, int fd, std::uint32_t events, std::uint64_t source) noexcept;
+  void lose_inside() noexcept;
+
+  std::unique_ptr<packet::InsidePort> inside_;
+  std::unique_ptr<packet::OutsidePort> outside_;
+  Mailbox<Command> commands_;
+  Mailbox<Notice> notices_;
+  UniqueFd epoll_;
+  Tables tables_;
+  Plain plain_;
+  Outbound outbound_;
+  Inbound inbound_;
+  bool blocked_ = false;  // the outside is full, the inside is not read
+  bool inside_gone_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,228 @@
+#include "dataplane/outbound.h"
+
+#include <algorithm>
+
+#include "dataplane/oversize.h"
+#include "packet/ethernet.h"
+#include "packet/ip_view.h"
+
+namespace vpntun::dataplane {
+
+using packet::Direction;
+using packet::SendVerdict;
+
+Outbound::Outbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+                   packet::OutsidePort& outside)
+    : tables_(tables), transport_(transport), inside_(inside), outside_(outside) {}
+
+Outbound::Result Outbound::run(std::size_t budget) noexcept {
+  bool drained = false;
+  for (;;) {
+    while (next_ < in_.size() || !out_.empty()) {
+      fill();
+      if (!flush()) return Result::kBlocked;
+    }
+    if (drained) return Result::kIdle;
+    if (budget == 0) return Result::kMore;
+    in_.clear();
+    next_ = 0;
+    const bool alive = inside_.receive(in_);
+    if (in_.empty()) return alive ? Result::kIdle : Result::kGone;
+    drained = alive && !in_.full();
+    budget -= std::min(budget, in_.size());
+  }
+}
+
+// Routes packets of in_ until it is done or out_ is full.
+void Outbound::fill() noexcept {
+  while (next_ < in_.size() && !out_.full()) {
+    packet::Packet& packet = in_[next_];
+    if (!tables_.frames)
+      route_packet(packet);
+    else if (!route_frame(packet))
+      return;
+    ++next_;
+  }
+}
+
+void Outbound::route_packet(packet::Packet& packet) noexcept {
+  const auto ip = packet::IpView::parse(packet.bytes);
+  if (!ip) return refuse(DropReason::kMalformed, packet);
+  const bool v4 = ip->is_v4();
+  const PeerIndex peer =
+      tables_.peers.allowed_ips().lookup(packet.bytes.subspan(v4 ? 16 : 24, v4 ? 4 : 16));
+  if (peer == kNoPeer) return refuse(DropReason::kUnknownDestination, packet);
+  emit(packet, peer);
+}
+
+// False: out_ is full, go on with this frame later.
+bool Outbound::route_frame(packet::Packet& frame) noexcept {
+  const auto view = packet::EthernetView::parse(frame.bytes);
+  if (!view) {
+    refuse(DropReason::kMalformed, frame);
+    return true;
+  }
+  tables_.macs.learn(view->source(), kInside, tables_.now);
+  const MacAddress destination = view->destination();
+  const PeerIndex place =
+      destination.is_multicast() ? kNoPeer : tables_.macs.find(destination, tables_.now);
+  if (place == kNoPeer || next_copy_ != 0) return flood(frame);
+  if (place == kInside)
+    refuse(DropReason::kLoop, frame);
+  else
+    emit(frame, place);
+  return true;
+}
+
+// To every peer that has an endpoint.
+bool Outbound::flood(packet::Packet& frame) noexcept {
+  if (next_copy_ == 0) {
+    copied_ = false;
+    frame.pair = tables_.captures.next_pair();
+  }
+  for (; next_copy_ < tables_.peers.size(); ++next_copy_) {
+    if (!tables_.peers[next_copy_].endpoint) continue;
+    if (out_.full()) return false;
+    if (!copied_)
+      tables_.captures.inner(frame.bytes, Direction::kOut,
+                             {.pair = frame.pair, .remark = "flooded"});
+    copied_ = true;
+    packet::Packet copy = frame;
+    copy.peer = next_copy_;
+    if (const auto reason = transport_.seal(copy))
+      drop(*reason, copy);
+    else
+      out_.append_view(copy);
+  }
+  next_copy_ = 0;
+  if (!copied_) refuse(DropReason::kNoEndpoint, frame);
+  return true;
+}
+
+// To one peer. Requires !out_.full().
+void Outbound::emit(packet::Packet& packet, PeerIndex peer) noexcept {
+  packet.peer = peer;
+  if (const auto reason = transport_.seal(packet)) return refuse(*reason, packet);
+  packet.pair = tables_.captures.next_pair();
+  tables_.captures.inner(packet.bytes, Direction::kOut,
+                         {.pair = packet.pair, .peer = tables_.peers[peer].name});
+  out_.append_view(packet);
+}
+
+// Sends out_. False: the outside is full, and out_ holds what it did not take.
+bool Outbound::flush() noexcept {
+  if (out_.empty()) return true;
+  outside_.send(out_);
+  bool blocked = false;
+  for (packet::Packet& packet : out_.packets()) {
+    if (packet.verdict == SendVerdict::kWouldBlock)
+      blocked = true;
+    else if (packet.verdict == SendVerdict::kTooBig)
+      settle_oversize(packet);
+    else
+      settle(packet);
+  }
+  send_pieces();
+  send_answers();
+  out_.keep_if(
+      [](const packet::Packet& packet) { return packet.verdict == SendVerdict::kWouldBlock; });
+  return !blocked;
+}
+
+// A packet that is not tried again: counted as sent, or dropped.
+void Outbound::settle(const packet::Packet& packet) noexcept {
+  switch (packet.verdict) {
+    case SendVerdict::kSent:
+      tables_.count_tx(packet);
+      tables_.captures.outer(packet, Direction::kOut,
+                             {.pair = packet.pair, .peer = tables_.peers[packet.peer].name});
+      return;
+    case SendVerdict::kTooBig:
+      return drop(DropReason::kTooBig, packet);
+    case SendVerdict::kRefused:
+      return drop(DropReason::kSendRefused, packet);
+    case SendVerdict::kWouldBlock:
+      return drop(DropReason::kQueueFull, packet);
+  }
+}
+
+void Outbound::settle_oversize(const packet::Packet& packet) noexcept {
+  const Oversize oversize(packet.bytes, tables_.frames, packet.path_mtu, packet.remote);
+  auto fragments = oversize.fragments();
+  if (!fragments) {
+    drop(DropReason::kTooBig, packet);
+    if (answers_.full()) send_answers();
+    const std::size_t length = oversize.answer(answers_.room(answers_.size()));
+    if (length != 0) answers_.append(length);
+    return;
+  }
+  while (const auto piece = fragments->next()) {
+    if (pieces_.full()) send_pieces();
+    const std::size_t length = oversize.write(*piece, pieces_.room(pieces_.size()));
+    packet::Packet& fragment = pieces_.append(length);
+    fragment.remote = packet.remote;
+    fragment.local = packet.local;
+    fragment.peer = packet.peer;
+    fragment.pair = packet.pair;
+  }
+}
+
+void Outbound::send_pieces() noexcept {
+  if (pieces_.empty()) return;
+  outside_.send(pieces_);
+  for (const packet::Packet& packet : pieces_.packets()) settle(packet);
+  pieces_.clear();
+}
+
+void Outbound::send_answers() noexcept {
+  if (answers_.empty()) return;
+  inside_.send(answers_);
+  for (const packet::Packet& answer : answers_.packets())
+    tables_.captures.inner(answer.bytes, Direction::kIn, {.remark = "answer to a packet too big"});
+  answers_.clear();
+}
+
+void Outbound::forget() noexcept {
+  for (const packet::Packet& packet : out_.packets()) drop(DropReason::kQueueFull, packet);
+  for (; next_ < in_.size(); ++next_, next_copy_ = 0)
+    if (next_copy_ == 0) refuse(DropReason::kQueueFull, in_[next_]);
+  out_.clear();
+}
+
+void Outbound::forward(const packet::Packet& packet) noexcept {
+  if (forwards_.full()) flush_forwards();
+  packet::Packet copy = packet;
+  if (const auto reason = transport_.seal(copy))
+    drop(*reason, copy);
+  else
+    forwards_.append_view(copy);
+}
+
+void Outbound::flush_forwards() noexcept {
+  if (forwards_.empty()) return;
+  outside_.send(forwards_);
+  for (const packet::Packet& packet : forwards_.packets()) settle(packet);
+  forwards_.clear();
+}
+
+// Dropped before it got a datagram: seen inside only.
+void Outbound::refuse(DropReason reason, const packet::Packet& packet) noexcept {
+  const bool has_peer = packet.peer != kNoPeer;
+  const bool has_remote = has_peer && tables_.peers[packet.peer].endpoint;
+  tables_.drops.count(reason, packet.bytes, Direction::kOut, has_remote ? &packet.remote : nullptr,
+                      tables_.now);
+  tables_.captures.inner(
+      packet.bytes, Direction::kOut,
+      {.peer = has_peer ? std::string_view(tables_.peers[packet.peer].name) : std::string_view(),
+       .dropped = reason});
+}
+
+// Dropped as the datagram it had become.
+void Outbound::drop(DropReason reason, const packet::Packet& packet) noexcept {
+  tables_.drops.count(reason, packet.bytes, Direction::kOut, &packet.remote, tables_.now);
+  tables_.captures.outer(
+      packet, Direction::kOut,
+      {.pair = packet.pair, .peer = tables_.peers[packet.peer].name, .dropped = reason});
+}
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,39 @@
+// The plain transport: one bare inner packet (TUN) or frame (TAP) is one datagram's payload.
+// Nothing is authenticated, so who may speak for a peer is decided by addresses alone:
+//   TUN: the inner source names the peer. A peer with a configured endpoint must send from there; a
+//   learned peer is
+//        wherever its last acceptable datagram came from (it roams).
+//   TAP: the datagram's source names the peer; a source nobody has belongs to the peer that the
+//   frame's MAC address
+//        was learned at, or to the first learned peer without an endpoint or silent for kSilent.
+// A learned peer never takes over the configured endpoint of another one. Thread: the worker's.
+#pragma once
+
+#include <optional>
+
+#include "dataplane/counters.h"
+#include "dataplane/tables.h"
+#include "dataplane/transport.h"
+
+namespace vpntun::dataplane {
+
+class Plain {
+ public:
+  static constexpr Duration kSilent = std::chrono::seconds(180);
+
+  explicit Plain(Tables& tables) noexcept : tables_(tables) {}
+
+  std::optional<DropReason> seal(packet::Packet& packet) noexcept;
+  std::optional<DropReason> open(packet::Packet& datagram) noexcept;
+
+ private:
+  std::optional<DropReason> open_packet(packet::Packet& datagram) noexcept;
+  std::optional<DropReason> open_frame(packet::Packet& datagram) noexcept;
+  PeerIndex claimant() const noexcept;
+  std::optional<DropReason> hear(PeerIndex peer, packet::Packet& datagram) noexcept;
+
+  Tables& tables_;
+};
+static_assert(Transport<Plain>);
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,57 @@
+// Everything a worker's batch functions look at and change. Owned by one worker. Thread: the
+// worker's; the counters may be read by any.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/time.h"
+#include "dataplane/capture.h"
+#include "dataplane/counters.h"
+#include "dataplane/mac_table.h"
+#include "dataplane/peer_table.h"
+
+namespace vpntun::dataplane {
+
+struct Tables {
+  Tables(bool frames_inside, bool public_allowed, const CaptureSource& source, std::uint64_t seed)
+      : frames(frames_inside),
+        allow_public_plaintext(public_allowed),
+        macs(seed, 0),
+        captures(source) {}
+
+  const bool frames;  // TAP: Ethernet frames; else IP packets
+  const bool allow_public_plaintext;
+  PeerTable peers;
+  MacTable macs;
+  TrafficCounter traffic;  // of all peers
+  DropCounters drops;
+  Captures captures;
+  std::vector<PeerIndex> moved;  // peers whose new endpoint is to be announced
+  Instant now{};                 // read once per turn of the loop
+
+  void replace_peers(PeerTable wanted) {
+    wanted.follow(peers, now);
+    peers = std::move(wanted);
+    macs.reset(peers.size());
+    moved.clear();
+    moved.reserve(peers.size());
+  }
+
+  // A datagram came from the peer at a new place.
+  void move_peer(PeerIndex peer, const packet::Packet& datagram) noexcept {
+    if (!peers.move(peer, datagram.remote, datagram.local)) return;
+    if (peers[peer].record->start_announcing()) moved.push_back(peer);
+  }
+
+  void count_rx(const packet::Packet& packet) noexcept {
+    traffic.count_rx(packet.bytes.size(), now);
+    peers[packet.peer].record->traffic.count_rx(packet.bytes.size(), now);
+  }
+  void count_tx(const packet::Packet& packet) noexcept {
+    traffic.count_tx(packet.bytes.size(), now);
+    peers[packet.peer].record->traffic.count_tx(packet.bytes.size(), now);
+  }
+};
+
+}  // namespace vpntun::dataplane

@@ -1,0 +1,110 @@
+#include "dataplane/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "dataplane/loop.h"
+
+namespace vpntun::dataplane {
+
+Worker::Worker(std::unique_ptr<packet::InsidePort> inside,
+               std::unique_ptr<packet::OutsidePort> outside, WorkerOptions options)
+    : thread_name_(std::move(options.thread_name)),
+      loop_(std::make_unique<Loop>(
+          std::move(inside), std::move(outside), options.frames, options.allow_public_plaintext,
+          CaptureSource{options.frames, options.listen_port, options.local})) {}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::start() {
+  // The thread inherits the mask: signals are the control thread's, and SIGPIPE of a capture
+  // nobody's.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([loop = loop_.get()] { loop->run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), thread_name_.substr(0, 15).c_str());
+}
+
+void Worker::stop() noexcept {
+  if (!thread_.joinable()) return;
+  loop_->commands().post(Stop{});
+  thread_.join();
+}
+
+void Worker::set_peers(const std::vector<PeerConfig>& peers) {
+  std::vector<std::shared_ptr<PeerRecord>> records;
+  for (const PeerConfig& peer : peers) {
+    const auto known = std::find_if(configs_.begin(), configs_.end(),
+                                    [&](const PeerConfig& old) { return old.name == peer.name; });
+    if (known != configs_.end()) {
+      records.push_back(records_[static_cast<std::size_t>(known - configs_.begin())]);
+    } else {
+      records.push_back(std::make_shared<PeerRecord>());
+      records.back()->set_endpoint(peer.endpoint);
+    }
+  }
+  configs_ = peers;
+  records_ = std::move(records);
+  loop_->commands().post(SetPeers{PeerTable(configs_, records_)});
+}
+
+void Worker::set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint) {
+  loop_->commands().post(SetEndpoint{peer, endpoint});
+}
+
+std::optional<std::uint64_t> Worker::add_capture(UniqueFd pipe, const CaptureOptions& options) {
+  if (captures_ == kMaxCaptures) return std::nullopt;
+  ++captures_;
+  const std::uint64_t id = next_capture_++;
+  loop_->commands().post(AddCapture{id, std::move(pipe), options});
+  return id;
+}
+
+void Worker::inject(std::vector<std::uint8_t> bytes, std::uint64_t token) {
+  loop_->commands().post(Inject{std::move(bytes), token});
+}
+
+int Worker::event_fd() const noexcept {
+  return loop_->notices().fd();
+}
+
+std::vector<Event> Worker::take_events() {
+  std::vector<Event> events;
+  for (const Notice& notice : loop_->notices().take()) {
+    if (const auto* moved = std::get_if<PeerMoved>(&notice)) {
+      // First open the way for the next announcement, then look: no move is missed.
+      moved->record->announced();
+      const std::optional<Endpoint> endpoint = moved->record->endpoint();
+      const auto peer = std::find(records_.begin(), records_.end(), moved->record);
+      if (peer != records_.end() && endpoint)
+        events.emplace_back(
+            EndpointMoved{static_cast<PeerIndex>(peer - records_.begin()), *endpoint});
+    } else if (const auto* injected = std::get_if<Injected>(&notice)) {
+      events.emplace_back(InjectDone{injected->token, injected->error_number});
+    } else if (const auto* closed = std::get_if<CaptureClosed>(&notice)) {
+      --captures_;
+      events.emplace_back(CaptureEnded{closed->id, closed->lost});
+    } else {
+      events.emplace_back(InsideGone{});
+    }
+  }
+  return events;
+}
+
+Snapshot Worker::snapshot() const {
+  Snapshot snapshot;
+  snapshot.traffic = loop_->tables().traffic.read();
+  snapshot.drops = loop_->tables().drops.read(loop_->tables().frames);
+  for (const auto& record : records_)
+    snapshot.peers.push_back({record->traffic.read(), record->endpoint()});
+  return snapshot;
+}
+
+}  // namespace vpntun::dataplane
