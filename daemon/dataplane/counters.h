@@ -19,20 +19,20 @@
 namespace vpntun::dataplane {
 
 enum class DropReason : std::uint8_t {
-  kMalformed,         // not an IP packet or frame, truncated, or of a wrong length
-  kNoPeer,            // no peer's allowed IPs hold the destination
-  kNoEndpoint,        // the peer's address is not known (yet), or nobody is there to flood to
-  kSourceNotAllowed,  // from a peer's endpoint, with an inner source outside everybody's allowed
-                      // IPs
-  kUnknownSender,     // from nobody's endpoint, and no peer may take it
-  kEndpointMismatch,  // claims a peer whose configured endpoint is another one
-  kPublicPlaintext,   // would travel unencrypted over a public address
-  kLoop,              // would go round
-  kTooBig,            // larger than the path to the peer allows
-  kSendRefused,       // the kernel would not send the datagram
-  kQueueFull,         // socket or interface could not take more
-  kInsideRefused,     // the interface would not take the packet
-  kInterfaceDown,     // the interface is down
+  kMalformed,           // not an IP packet or frame, truncated, or of a wrong length
+  kUnknownDestination,  // no peer's allowed IPs hold the destination
+  kNoEndpoint,          // the peer's address is not known (yet), or nobody is there to flood to
+  kSourceNotAllowed,    // from a peer's endpoint, with an inner source outside everybody's allowed
+                        // IPs
+  kUnknownSender,       // from nobody's endpoint, and no peer may take it
+  kEndpointMismatch,    // claims a peer whose configured endpoint is another one
+  kPublicPlaintext,     // would travel unencrypted over a public address
+  kLoop,                // would go round
+  kTooBig,              // larger than the path to the peer allows
+  kSendRefused,         // the kernel would not send the datagram
+  kQueueFull,           // socket or interface could not take more
+  kInsideRefused,       // the interface would not take the packet
+  kInterfaceDown,       // the interface is down
 };
 inline constexpr std::size_t kDropReasonCount = 13;
 
