@@ -1,0 +1,77 @@
+// start, stop, restart.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "config/finding.h"
+#include "ctl/commands.h"
+#include "ctl/status_text.h"
+#include "ctl/tunnel_info.h"
+
+namespace vpntun::ctl {
+namespace {
+
+// What the daemon knows of one tunnel now.
+std::vector<TunnelInfo> look_at(Client& client, const std::string& name) {
+  return tunnels_of(only(parse_document(client.describe()), {name}));
+}
+
+// After InvalidProfile: the findings themselves, when we may read the file the daemon read.
+void show_findings(Client& client, const std::string& name, const Console& console) {
+  try {
+    for (const TunnelInfo& tunnel : look_at(client, name)) {
+      const config::Loaded loaded = config::load_file(tunnel.profile_path, name);
+      console.err << config::to_text(loaded.findings, console.error_style.colour) << std::flush;
+    }
+  } catch (const Failure&) {
+    // The error that brought us here has been reported; this is only more of it.
+  }
+}
+
+enum class Said { kUp, kStopped };
+
+void say_result(Client& client, const std::string& name, Said said, const Console& console) {
+  if (console.quiet) return;
+  if (said == Said::kStopped) {
+    console.say(fmt::format("{}: stopped.\n", name));
+    return;
+  }
+  for (const TunnelInfo& tunnel : look_at(client, name)) console.say(started_text(tunnel));
+}
+
+int for_each_name(const Options& options, const Console& console, Said said,
+                  void (Client::*operation)(const std::string&)) {
+  Client client(std::chrono::seconds(options.timeout_seconds));
+  int first_code = 0;
+  for (const std::string& name : options.names) {
+    try {
+      (client.*operation)(name);
+      if (!options.json) say_result(client, name, said, console);
+    } catch (const Failure& failure) {
+      report(failure, console);
+      if (failure.kind() == ErrorKind::kInvalidProfile) show_findings(client, name, console);
+      if (first_code == 0) first_code = failure.exit_code();
+    }
+  }
+  if (options.json)
+    console.out << only(parse_document(client.describe()), options.names).dump(2) << '\n'
+                << std::flush;
+  return first_code;
+}
+
+}  // namespace
+
+int start(const Options& options, const Console& console) {
+  return for_each_name(options, console, Said::kUp, &Client::start);
+}
+
+int stop(const Options& options, const Console& console) {
+  return for_each_name(options, console, Said::kStopped, &Client::stop);
+}
+
+int restart(const Options& options, const Console& console) {
+  return for_each_name(options, console, Said::kUp, &Client::restart);
+}
+
+}  // namespace vpntun::ctl

@@ -1,0 +1,309 @@
+#include "ctl/status_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace vpntun::ctl {
+namespace {
+
+constexpr std::size_t kIndent = 3;
+constexpr std::size_t kLabelWidth = 12;
+constexpr std::string_view kNoProfiles =
+    "No profiles. Put one into /etc/vpntund/NAME.toml, then: vpnctl check NAME\n";
+
+Colour state_colour(const TunnelInfo& tunnel) {
+  if (tunnel.running()) return Colour::kGreen;
+  if (tunnel.state == "failed") return Colour::kRed;
+  return tunnel.state == "stopped" ? Colour::kDim : Colour::kYellow;
+}
+
+Colour health_colour(const std::string& health) {
+  if (health == "healthy") return Colour::kGreen;
+  if (health == "failing") return Colour::kRed;
+  return health == "degraded" ? Colour::kYellow : Colour::kNone;
+}
+
+// Health says nothing about a tunnel that does not run.
+std::string health_of(const TunnelInfo& tunnel) {
+  return tunnel.running() ? tunnel.health : std::string();
+}
+
+// A peer is active when something was heard from it and nothing says that it fell silent.
+std::string active_peers(const TunnelInfo& tunnel) {
+  if (!tunnel.running()) return {};
+  const auto active =
+      std::count_if(tunnel.peers.begin(), tunnel.peers.end(), [](const PeerInfo& peer) {
+        return peer.last_received_usec != 0 && peer.health != "failing";
+      });
+  return fmt::format("{}/{}", active, tunnel.peers.size());
+}
+
+bool plain(const TunnelInfo& tunnel) {
+  return tunnel.running() && tunnel.encryption == "none";
+}
+
+// As a sentence: reasons come with and without a full stop.
+std::string sentence(std::string text) {
+  if (!text.empty() && text.back() != '.' && text.back() != '!' && text.back() != '?') text += '.';
+  return text;
+}
+
+// The lines under the table for one tunnel; most have none.
+std::string remarks(const TunnelInfo& tunnel, const Style& style) {
+  std::string out;
+  const auto remark = [&](const std::string& text, Colour colour) {
+    out += paint(style, colour, fmt::format("{}: {}", tunnel.name, text)) + '\n';
+  };
+  const bool unwell = tunnel.health == "failing" || tunnel.health == "degraded";
+  if (tunnel.running()) {
+    std::string text = plain(tunnel) ? "not encrypted." : "";
+    if (!tunnel.reason.text.empty())
+      text += (text.empty() ? "" : " ") + sentence(tunnel.reason.text);
+    if (unwell)
+      text += (text.empty() ? "" : " ") + fmt::format("Run: vpnctl status {}", tunnel.name);
+    if (!text.empty()) remark(text, unwell ? health_colour(tunnel.health) : Colour::kYellow);
+  } else if (tunnel.state == "failed") {
+    remark(fmt::format("{} Run: vpnctl status {}",
+                       tunnel.reason.text.empty() ? "failed." : sentence(tunnel.reason.text),
+                       tunnel.name),
+           Colour::kRed);
+  }
+  if (!tunnel.profile_valid)
+    remark(fmt::format("the profile has errors. Run: vpnctl check {}", tunnel.name), Colour::kRed);
+  else if (tunnel.profile_stale && tunnel.running())
+    remark(fmt::format("the profile changed on disk. Run: vpnctl restart {}", tunnel.name),
+           Colour::kYellow);
+  return out;
+}
+
+std::string rate_of(const RatesByName& rates, const std::string& name, double Rates::*direction) {
+  const RatesByName::const_iterator found = rates.find(name);
+  return found == rates.end() ? std::string() : rate_text(found->second.*direction);
+}
+
+// The lines "   Label       value" of a detail view.
+class Fields {
+ public:
+  explicit Fields(const Style& style) : style_(style) {}
+
+  void add(std::string_view label, const std::string& value, Colour colour = Colour::kNone) {
+    if (value.empty()) return;
+    std::string shown = value;
+    if (style_.columns > kIndent + kLabelWidth)
+      shown = cut(value, style_.columns - kIndent - kLabelWidth);
+    out_ += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, label, kLabelWidth,
+                        paint(style_, colour, shown));
+  }
+  std::string text() && { return std::move(out_); }
+
+ private:
+  const Style& style_;
+  std::string out_;
+};
+
+std::string unit_text(const TunnelInfo& tunnel, std::uint64_t now_usec) {
+  std::vector<std::string> parts;
+  if (!tunnel.unit.empty()) parts.push_back(tunnel.unit);
+  if (tunnel.pid != 0) parts.push_back(fmt::format("pid {}", tunnel.pid));
+  if (tunnel.since_usec != 0) {
+    const std::uint64_t up = now_usec > tunnel.since_usec ? now_usec - tunnel.since_usec : 0;
+    parts.push_back("up " + duration_text(std::chrono::seconds(up / 1'000'000)));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string interface_text(const TunnelInfo& tunnel) {
+  if (tunnel.interface.empty()) return {};
+  std::vector<std::string> parts;
+  if (!tunnel.kind.empty()) parts.push_back(tunnel.kind);
+  if (tunnel.interface_index != 0) parts.push_back(fmt::format("index {}", tunnel.interface_index));
+  if (!tunnel.netns.empty()) parts.push_back("namespace " + tunnel.netns);
+  std::string out = tunnel.interface;
+  if (!parts.empty()) out += fmt::format(" ({})", fmt::join(parts, ", "));
+  if (!tunnel.addresses.empty()) out += fmt::format("  {}", fmt::join(tunnel.addresses, ", "));
+  return out;
+}
+
+std::string traffic_text(const TunnelInfo& tunnel, const RatesByName* rates) {
+  const auto direction = [&](const char* word, std::uint64_t bytes, std::uint64_t packets,
+                             double Rates::*rate) {
+    std::string out =
+        fmt::format("{} {} in {}", word, size_text(bytes), count_text(packets, "packet"));
+    if (rates == nullptr) return out;
+    const std::string speed = rate_of(*rates, tunnel.name, rate);
+    return speed.empty() ? out : fmt::format("{} ({})", out, speed);
+  };
+  return fmt::format(
+      "{}, {}",
+      direction("received", tunnel.traffic.rx_bytes, tunnel.traffic.rx_packets, &Rates::rx),
+      direction("sent", tunnel.traffic.tx_bytes, tunnel.traffic.tx_packets, &Rates::tx));
+}
+
+std::string drop_text(const DropInfo& drop, std::uint64_t now_usec) {
+  std::string out = fmt::format("{} {}", drop.packets, drop.text.empty() ? drop.reason : drop.text);
+  if (!drop.last.empty())
+    out += fmt::format(" (last: {}{})", drop.last,
+                       drop.last_usec == 0 ? "" : ", " + ago_text(drop.last_usec, now_usec));
+  return out;
+}
+
+std::string profile_text(const TunnelInfo& tunnel) {
+  if (tunnel.profile_path.empty()) return {};
+  if (!tunnel.profile_valid)
+    return fmt::format("{} (has errors: vpnctl check {})", tunnel.profile_path, tunnel.name);
+  if (tunnel.profile_stale && tunnel.running())
+    return fmt::format("{} (changed on disk: vpnctl restart {})", tunnel.profile_path, tunnel.name);
+  return tunnel.profile_path;
+}
+
+void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t now_usec,
+                        const RatesByName* rates) {
+  fields.add("Interface", interface_text(tunnel));
+  if (plain(tunnel))
+    fields.add("Encryption", "none - anyone on the path can read and change this traffic",
+               Colour::kRed);
+  else
+    fields.add("Encryption", tunnel.encryption);
+  if (tunnel.listen_port != 0) fields.add("Port", fmt::format("UDP {}", tunnel.listen_port));
+  if (tunnel.mtu != 0)
+    fields.add("MTU", tunnel.mtu_derivation.empty() ? fmt::format("{}", tunnel.mtu)
+                                                    : tunnel.mtu_derivation);
+  fields.add("Routes", fmt::format("{}", fmt::join(tunnel.routes, ", ")));
+  if (tunnel.forwarding || tunnel.masquerade)
+    fields.add("Forwarding", fmt::format("{}{}", tunnel.forwarding ? "on" : "off",
+                                         tunnel.masquerade ? ", masquerade on" : ""));
+  fields.add("Traffic", traffic_text(tunnel, rates));
+  for (const DropInfo& drop : tunnel.drops)
+    fields.add("Dropped", drop_text(drop, now_usec), Colour::kYellow);
+}
+
+std::string endpoint_text(const PeerInfo& peer) {
+  if (peer.endpoint.empty())
+    return peer.configured_endpoint.empty() ? "not learned yet"
+                                            : peer.configured_endpoint + " (unresolved)";
+  const bool said = peer.endpoint_source == "learned" || peer.endpoint_source == "resolved";
+  return said ? fmt::format("{} ({})", peer.endpoint, peer.endpoint_source) : peer.endpoint;
+}
+
+std::string peers_text(const TunnelInfo& tunnel, const Style& style, std::uint64_t now_usec) {
+  if (tunnel.peers.empty()) return {};
+  Table table({"PEER", "HEALTH", "ENDPOINT", "ALLOWED", "LAST RECEIVED", "RECEIVED", "SENT"});
+  std::string reasons;
+  for (const PeerInfo& peer : tunnel.peers) {
+    table.add({{peer.name},
+               {peer.health, health_colour(peer.health)},
+               {endpoint_text(peer)},
+               {fmt::format("{}", fmt::join(peer.allowed_ips, ", "))},
+               {ago_text(peer.last_received_usec, now_usec)},
+               {size_text(peer.traffic.rx_bytes)},
+               {size_text(peer.traffic.tx_bytes)}});
+    if (!peer.reason.text.empty())
+      reasons += fmt::format("{:{}}{}: {}\n", "", kIndent, peer.name, sentence(peer.reason.text));
+  }
+  return '\n' + table.text(style, kIndent) + reasons;
+}
+
+std::string next_step(const TunnelInfo& tunnel) {
+  if (!tunnel.profile_valid) return fmt::format("vpnctl check {}", tunnel.name);
+  if (tunnel.state == "failed")
+    return fmt::format(
+        "remove the cause, then: vpnctl start {}{}", tunnel.name,
+        tunnel.unit.empty() ? "" : fmt::format(" (log: journalctl -u {})", tunnel.unit));
+  return tunnel.state == "stopped" ? fmt::format("vpnctl start {}", tunnel.name) : std::string();
+}
+
+}  // namespace
+
+RatesByName rates_between(const std::vector<TunnelInfo>& before,
+                          const std::vector<TunnelInfo>& after,
+                          std::chrono::duration<double> elapsed) {
+  RatesByName rates;
+  if (elapsed.count() <= 0) return rates;
+  for (const TunnelInfo& now : after) {
+    const auto then = std::find_if(before.begin(), before.end(), [&](const TunnelInfo& tunnel) {
+      return tunnel.name == now.name;
+    });
+    if (then == before.end() || !then->running() || !now.running()) continue;
+    if (now.traffic.rx_bytes < then->traffic.rx_bytes ||
+        now.traffic.tx_bytes < then->traffic.tx_bytes)
+      continue;
+    rates[now.name] = {
+        static_cast<double>(now.traffic.rx_bytes - then->traffic.rx_bytes) / elapsed.count(),
+        static_cast<double>(now.traffic.tx_bytes - then->traffic.tx_bytes) / elapsed.count()};
+  }
+  return rates;
+}
+
+std::string overview_text(const std::vector<TunnelInfo>& tunnels, const Style& style,
+                          const RatesByName* rates) {
+  if (tunnels.empty()) return std::string(kNoProfiles);
+  std::vector<std::string> header{"NAME",    "STATE", "HEALTH",   "INTERFACE",
+                                  "ADDRESS", "PEERS", "RECEIVED", "SENT"};
+  if (rates != nullptr) header.insert(header.end(), {"RECEIVED/S", "SENT/S"});
+  Table table(std::move(header));
+  std::string said;
+  for (const TunnelInfo& tunnel : tunnels) {
+    const std::string health = health_of(tunnel);
+    const bool running = tunnel.running();
+    std::vector<Cell> row{{tunnel.name},
+                          {tunnel.state, state_colour(tunnel)},
+                          {health, health_colour(health)},
+                          {running ? tunnel.interface : ""},
+                          {running ? fmt::format("{}", fmt::join(tunnel.addresses, ", ")) : ""},
+                          {active_peers(tunnel)},
+                          {running ? size_text(tunnel.traffic.rx_bytes) : ""},
+                          {running ? size_text(tunnel.traffic.tx_bytes) : ""}};
+    if (rates != nullptr) {
+      row.push_back({rate_of(*rates, tunnel.name, &Rates::rx)});
+      row.push_back({rate_of(*rates, tunnel.name, &Rates::tx)});
+    }
+    table.add(std::move(row));
+    said += remarks(tunnel, style);
+  }
+  return table.text(style) + (said.empty() ? "" : "\n" + said);
+}
+
+std::string detail_text(const TunnelInfo& tunnel, const Style& style, std::uint64_t now_usec,
+                        const RatesByName* rates) {
+  std::string out =
+      paint(style, state_colour(tunnel), "●") + ' ' + paint(style, Colour::kBold, tunnel.name);
+  if (!tunnel.description.empty()) out += "  " + tunnel.description;
+  out += '\n';
+
+  Fields fields(style);
+  const std::string health = health_of(tunnel);
+  fields.add("State", health.empty() ? tunnel.state : fmt::format("{}, {}", tunnel.state, health),
+             health.empty() || health == "unknown" ? state_colour(tunnel) : health_colour(health));
+  fields.add("Reason", tunnel.reason.text);
+  for (const Reason& finding : tunnel.findings)
+    if (finding.text != tunnel.reason.text) fields.add("Also", finding.text);
+  fields.add("Unit", unit_text(tunnel, now_usec));
+  if (tunnel.running()) add_running_fields(fields, tunnel, now_usec, rates);
+  fields.add("Profile", profile_text(tunnel));
+  fields.add("Next", next_step(tunnel));
+  out += std::move(fields).text();
+  if (tunnel.running()) out += peers_text(tunnel, style, now_usec);
+  return out;
+}
+
+std::string list_text(const std::vector<TunnelInfo>& tunnels, const Style& style) {
+  if (tunnels.empty()) return std::string(kNoProfiles);
+  Table table({"NAME", "STATE", "PROFILE", "DESCRIPTION"});
+  for (const TunnelInfo& tunnel : tunnels)
+    table.add({{tunnel.name},
+               {tunnel.state, state_colour(tunnel)},
+               {tunnel.profile_path},
+               {tunnel.description}});
+  return table.text(style);
+}
+
+std::string started_text(const TunnelInfo& tunnel) {
+  std::string out = fmt::format("{}: {}", tunnel.name, tunnel.state);
+  if (!tunnel.interface.empty()) out += " on " + tunnel.interface;
+  if (!tunnel.addresses.empty()) out += fmt::format(" ({})", fmt::join(tunnel.addresses, ", "));
+  return out + (plain(tunnel) ? ". Not encrypted.\n" : ".\n");
+}
+
+}  // namespace vpntun::ctl

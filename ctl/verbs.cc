@@ -1,0 +1,172 @@
+#include "ctl/verbs.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+
+#include "base/error.h"
+#include "ctl/commands.h"
+#include "dbus/error_names.h"
+
+namespace vpntun::ctl {
+namespace {
+
+// A positional named NAME is completed with the tunnels' names, FILE with files, anything else with
+// nothing.
+void declare_names(CLI::App& verb, Options& options) {
+  verb.add_option("NAME", options.names, "Tunnels, by the names of their profiles")->required();
+}
+
+CLI::Option* declare_name(CLI::App& verb, Options& options) {
+  return verb.add_option("NAME", options.names, "The tunnel")->expected(1);
+}
+
+void declare_status(CLI::App& verb, Options& options) {
+  declare_name(verb, options);
+  verb.add_flag("--watch,-w", options.watch, "Look again every second, with rates, until Ctrl-C");
+  verb.add_flag("--healthy", options.healthy,
+                "With NAME: exit code 6 unless the tunnel is healthy");
+}
+
+void declare_list(CLI::App& verb, Options& options) {
+  verb.add_flag("--names", options.names_only, "Names only, one a line");
+}
+
+void declare_check(CLI::App& verb, Options& options) {
+  verb.add_option("NAME|FILE", options.names,
+                  "Profiles by name, or by path (with a slash or .toml); none: all");
+  verb.add_option("--profile-folder", options.profile_folders,
+                  "Look names up here; may be repeated")
+      ->type_name("FOLDER")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void declare_capture(CLI::App& verb, Options& options) {
+  declare_name(verb, options)->required();
+  verb.add_option("--write,-w", options.write_file,
+                  "Write pcapng into a file (- for standard output)")
+      ->type_name("FILE");
+  verb.add_option("--count,-c", options.count, "End after so many packets")->type_name("COUNT");
+  verb.add_option("--duration", options.duration_seconds, "End after so many seconds")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--snaplen", options.snaplen, "With --write: keep so many bytes of each packet")
+      ->type_name("BYTES");
+  verb.add_flag("--hex", options.hex_dump, "Show the bytes of each packet too");
+}
+
+void declare_inject(CLI::App& verb, Options& options) {
+  declare_name(verb, options)->required();
+  verb.add_option("--hex", options.hex, "The packet in hexadecimal digits, spaces allowed")
+      ->type_name("DIGITS");
+  verb.add_option("--file", options.file, "The packet is the content of a file")->type_name("FILE");
+  verb.add_flag("--stdin", options.from_stdin, "The packet is what standard input gives");
+  verb.add_option("--text", options.text, "The packet is this text, which makes a broken one")
+      ->type_name("TEXT");
+  verb.add_option("--icmp", options.icmp, "An echo request: source and destination address")
+      ->type_name("SOURCE DESTINATION")
+      ->expected(2);
+  verb.add_option("--udp", options.udp, "A UDP datagram: source and destination, each ADDRESS:PORT")
+      ->type_name("SOURCE DESTINATION")
+      ->expected(2);
+  verb.add_option("--payload", options.payload, "With --icmp or --udp: what it carries")
+      ->type_name("TEXT");
+  verb.add_flag("--echo-reply", options.echo_reply, "With --icmp: a reply");
+  verb.add_option("--ttl", options.ttl, "With --icmp or --udp: time to live (default 64)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(0, 255));
+}
+
+void declare_lab(CLI::App& verb, Options&) {
+  // Everything behind the word belongs to the lab runner, --help too.
+  verb.set_help_flag();
+  verb.prefix_command();
+  verb.allow_extras();
+  verb.fallthrough(false);
+}
+
+void declare_nothing(CLI::App&, Options&) {}
+
+void declare_completion(CLI::App& verb, Options& options) {
+  verb.add_option("SHELL", options.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+constexpr std::array kVerbs{
+    Verb{"start", "Start tunnels and wait until they are up", declare_names, start},
+    Verb{"stop", "Stop tunnels and wait until nothing of them is left", declare_names, stop},
+    Verb{"restart", "Stop and start tunnels", declare_names, restart},
+    Verb{"status", "Show all tunnels, or one in detail", declare_status, status},
+    Verb{"list", "List the profiles", declare_list, list},
+    Verb{"check", "Find the mistakes in profiles, without the daemon", declare_check, check},
+    Verb{"capture", "Show the packets of a tunnel, inside and outside", declare_capture, capture},
+    Verb{"inject", "Write one packet into a tunnel's interface, as if a peer had sent it",
+         declare_inject, inject},
+    Verb{"lab", "The lab: three hosts on this machine and the tasks (see: vpnctl lab --help)",
+         declare_lab, lab},
+    Verb{"version", "Show the versions of vpnctl and of the daemon", declare_nothing, version},
+    Verb{"completion", "Print the completion script for a shell", declare_completion, completion},
+};
+
+// The verb that was chosen, with what the lab runner is to get.
+const Verb& chosen_verb(const CLI::App& app, Options& options) {
+  const CLI::App* chosen = app.get_subcommands().front();
+  if (chosen->get_name() == "lab") options.lab_arguments = chosen->remaining();
+  return *std::find_if(kVerbs.begin(), kVerbs.end(),
+                       [&](const Verb& verb) { return verb.name == chosen->get_name(); });
+}
+
+}  // namespace
+
+std::span<const Verb> verbs() noexcept {
+  return kVerbs;
+}
+
+void declare(CLI::App& app, Options& options) {
+  app.add_flag("--json", options.json, "Print JSON");
+  app.add_flag("--no-color", options.no_color, "No colours, as with NO_COLOR set");
+  app.add_flag("--quiet,-q", options.quiet, "Print errors only");
+  app.add_option("--timeout", options.timeout_seconds, "Wait so long for the daemon (default 100)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86400));
+  app.require_subcommand(1);
+  for (const Verb& verb : kVerbs) {
+    CLI::App* command = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+    command->fallthrough();
+    verb.declare(*command, options);
+  }
+}
+
+void report(const Failure& failure, const Console& console) {
+  console.err << paint(console.error_style, Colour::kRed, "vpnctl:") << ' ' << failure.what()
+              << '\n';
+  if (!failure.advice().empty()) console.err << "  " << failure.advice() << '\n';
+  console.err << std::flush;
+}
+
+int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  CLI::App app{"Manages the tunnels of vpntund.", "vpnctl"};
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, out, err) == 0 ? 0 : kExitUsage;
+  }
+  const Console console{out, err, style_of_descriptor(STDOUT_FILENO, options.no_color),
+                        style_of_descriptor(STDERR_FILENO, options.no_color), options.quiet};
+  try {
+    return chosen_verb(app, options).run(options, console);
+  } catch (const Failure& failure) {
+    report(failure, console);
+    return failure.exit_code();
+  } catch (const Error& error) {
+    report(Failure(dbus::name_of(error.kind()).exit_code, error.what()), console);
+    return dbus::name_of(error.kind()).exit_code;
+  }
+}
+
+}  // namespace vpntun::ctl
