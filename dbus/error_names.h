@@ -14,7 +14,7 @@ struct ErrorName {
   std::string_view name;  // D-Bus
   int session_status;     // exit status of vpntund --session
   int exit_code;          // of vpnctl: 1 failed, 2 usage, 3 not running, 4 no such tunnel, 5 not
-                  // authorised, 6 unhealthy, 7 timeout, 8 daemon unreachable, 9 conflict
+                          // authorised, 6 unhealthy, 7 timeout, 8 daemon unreachable, 9 conflict
 };
 
 // Session statuses start at 64, clear of the shell's and systemd's own.
