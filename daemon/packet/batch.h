@@ -4,9 +4,9 @@
 // lends it to a port for a call.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -89,7 +89,7 @@ class Batch {
   }
   Packet& append_copy(std::span<const std::uint8_t> bytes) noexcept {
     Packet& packet = append(bytes.size());
-    std::memcpy(packet.bytes.data(), bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), packet.bytes.begin());
     return packet;
   }
 

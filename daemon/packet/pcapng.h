@@ -22,19 +22,19 @@ enum class Direction : std::uint8_t { kUnknown = 0, kIn = 1, kOut = 2 };
 
 struct PcapngInterface {
   LinkType link = LinkType::kRaw;
-  std::string name;           // may be empty
-  std::string description;    // may be empty
+  std::string name{};         // may be empty
+  std::string description{};  // may be empty
   std::uint32_t snaplen = 0;  // bytes kept of each packet; 0: all
 };
 
 struct PcapngPacket {
-  std::uint32_t interface = 0;          // in the order in which the interfaces were written, from 0
-  std::chrono::nanoseconds time{};      // since 1970-01-01 UTC
-  std::span<const std::uint8_t> bytes;  // what is kept of the packet, or its first part
-  std::span<const std::uint8_t> more;   // its second part: of outer packets the datagram's payload
-  std::size_t original_length = 0;      // bytes on the wire
+  std::uint32_t interface = 0;      // in the order in which the interfaces were written, from 0
+  std::chrono::nanoseconds time{};  // since 1970-01-01 UTC
+  std::span<const std::uint8_t> bytes{};  // what is kept of the packet, or its first part
+  std::span<const std::uint8_t> more{};  // its second part: of outer packets the datagram's payload
+  std::size_t original_length = 0;       // bytes on the wire
   Direction direction = Direction::kUnknown;
-  std::string_view comment;  // UTF-8; cut at 65535 bytes; empty: none
+  std::string_view comment{};  // UTF-8; cut at 65535 bytes; empty: none
 };
 
 // Each appends one block to out; time stamps count nanoseconds. Nothing but out's growth allocates.
