@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,14 +71,42 @@ class NetlinkSocket {
             const std::function<void()>& restart, const std::function<void(const nlmsghdr&)>& each);
 
  private:
-  enum class Outcome { kMore, kDone, kInterrupted };
-
   void send(NetlinkMessage& message, std::uint16_t flags, std::string_view attempted);
   std::span<const std::uint8_t> receive(std::string_view attempted);
+  // Returns false if the dump was interrupted by a change.
+  bool dump_once(std::string_view attempted, const std::function<void(const nlmsghdr&)>& each);
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
   std::vector<std::uint8_t> buffer_;
+};
+
+// The attributes behind the family header of a message, or nested in another one, for a range-for.
+// Ends at the first that does not fit. (libmnl's macros for this are C only.)
+class Attributes {
+ public:
+  Attributes(const nlmsghdr& message, std::size_t family_header_size) noexcept;
+  explicit Attributes(const nlattr* nest) noexcept;
+
+  class Iterator {
+   public:
+    explicit Iterator(std::span<const std::uint8_t> rest) noexcept : rest_(rest) {}
+    const nlattr* operator*() const noexcept {
+      return reinterpret_cast<const nlattr*>(rest_.data());
+    }
+    Iterator& operator++() noexcept;
+    // At the end.
+    bool operator==(std::default_sentinel_t) const noexcept;
+
+   private:
+    std::span<const std::uint8_t> rest_;
+  };
+
+  Iterator begin() const noexcept { return Iterator(bytes_); }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  std::span<const std::uint8_t> bytes_;
 };
 
 // Throws an Error for a refusal: "<attempted>: <strerror> (<text>)".

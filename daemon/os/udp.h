@@ -12,6 +12,8 @@
 
 namespace vpntun::os {
 
+class MessageVectors;
+
 struct UdpOptions {
   std::uint32_t mark = 0;  // SO_MARK; 0 = none
   std::uint32_t buffer_bytes =
@@ -36,22 +38,21 @@ class UdpSocket final : public packet::OutsidePort {
 
   int fd() const noexcept override { return fd_.get(); }
   void receive(packet::Batch& batch) noexcept override;
+  // A source address that this host no longer has is dropped: the packet goes out from another, and
+  // its `local` becomes unspecified.
   void send(packet::Batch& batch) noexcept override;
 
  private:
-  struct Vectors;  // the arrays of recvmmsg and sendmmsg, allocated once
-
   UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port);
-  // Sends packets [first, last); returns how many are done with. A failure is the verdict of the
-  // first not done.
-  std::size_t send_some(packet::Batch& batch, std::size_t first, std::size_t last) noexcept;
-  bool retry_without_source(packet::Packet& packet) noexcept;
+  // The verdict of a packet the kernel refused, after a second try without its source if that may
+  // be gone.
+  void settle_refused(packet::Packet& packet, int error_number) noexcept;
 
   UniqueFd fd_;
   UniqueFd probe_;  // connected to ask for a path MTU; never sends
   Family family_;
   std::uint16_t port_;
-  std::unique_ptr<Vectors> vectors_;
+  std::unique_ptr<MessageVectors> vectors_;
 };
 
 }  // namespace vpntun::os

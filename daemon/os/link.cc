@@ -1,0 +1,212 @@
+#include "os/link.h"
+
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+
+namespace vpntun::os {
+namespace {
+
+std::string kind_of(const nlattr* link_info) {
+  for (const nlattr* attribute : Attributes(link_info)) {
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND &&
+        mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+      return mnl_attr_get_str(attribute);
+  }
+  return {};
+}
+
+void read_attribute(const nlattr* attribute, const ifinfomsg& info, Link& link) {
+  switch (mnl_attr_get_type(attribute)) {
+    case IFLA_IFNAME:
+      if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+        link.name = mnl_attr_get_str(attribute);
+      break;
+    case IFLA_MTU:
+      if (mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) link.mtu = mnl_attr_get_u32(attribute);
+      break;
+    case IFLA_ADDRESS:
+      if (info.ifi_type == ARPHRD_ETHER &&
+          mnl_attr_get_payload_len(attribute) == link.mac.bytes.size())
+        std::copy_n(static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute)),
+                    link.mac.bytes.size(), link.mac.bytes.begin());
+      break;
+    case IFLA_LINKINFO:
+      link.kind = kind_of(attribute);
+      break;
+    default:
+      break;
+  }
+}
+
+bool is_interface_name(const std::string& name) {
+  return !name.empty() && name.size() < IFNAMSIZ;
+}
+
+std::optional<Link> find(NetlinkSocket& netlink, NetlinkMessage& message,
+                         const std::string& attempted) {
+  mnl_attr_put_u32(message.header(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  const NetlinkAnswer answer = netlink.ask(message, attempted);
+  if (answer.error_number == ENODEV) return std::nullopt;
+  if (answer.error_number != 0) throw_refusal(answer, attempted);
+  return answer.message() == nullptr ? std::nullopt : parse_link(*answer.message());
+}
+
+// The name, for the text of an error.
+std::string name_of(NetlinkSocket& netlink, unsigned index) {
+  const std::optional<Link> link = find_link(netlink, index);
+  return link ? link->name : fmt::format("interface {} (gone)", index);
+}
+
+// Sends a change of one interface; `what` names it in an error: "set the MTU of tun0".
+void change(NetlinkSocket& netlink, NetlinkMessage& message, unsigned index,
+            std::string_view what) {
+  const NetlinkAnswer answer = netlink.ask(message, what);
+  if (answer.error_number != 0)
+    throw_refusal(answer, fmt::format("{} of {}", what, name_of(netlink, index)));
+}
+
+void put_index(NetlinkMessage& message, unsigned index) {
+  ifinfomsg& info = message.put_header<ifinfomsg>();
+  info.ifi_family = AF_UNSPEC;
+  info.ifi_index = static_cast<int>(index);
+}
+
+}  // namespace
+
+std::optional<Link> parse_link(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWLINK && message.nlmsg_type != RTM_DELLINK) return std::nullopt;
+  if (mnl_nlmsg_get_payload_len(&message) < sizeof(ifinfomsg)) return std::nullopt;
+  const auto& info = *static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  if (info.ifi_family != AF_UNSPEC) return std::nullopt;  // a bridge's view of its port
+
+  Link link;
+  link.index = static_cast<unsigned>(info.ifi_index);
+  link.up = (info.ifi_flags & IFF_UP) != 0;
+  link.lower_up = (info.ifi_flags & IFF_LOWER_UP) != 0;
+  link.loopback = (info.ifi_flags & IFF_LOOPBACK) != 0;
+  for (const nlattr* attribute : Attributes(message, sizeof(ifinfomsg)))
+    read_attribute(attribute, info, link);
+  if (link.name.empty()) return std::nullopt;
+  return link;
+}
+
+std::optional<Link> find_link(NetlinkSocket& netlink, const std::string& name) {
+  if (!is_interface_name(name)) return std::nullopt;
+  NetlinkMessage message(RTM_GETLINK, 0);
+  put_index(message, 0);
+  mnl_attr_put_strz(message.header(), IFLA_IFNAME, name.c_str());
+  return find(netlink, message, fmt::format("look up interface {}", name));
+}
+
+std::optional<Link> find_link(NetlinkSocket& netlink, unsigned index) {
+  if (index == 0) return std::nullopt;
+  NetlinkMessage message(RTM_GETLINK, 0);
+  put_index(message, index);
+  return find(netlink, message, fmt::format("look up interface {}", index));
+}
+
+Link get_link(NetlinkSocket& netlink, const std::string& name) {
+  std::optional<Link> link = find_link(netlink, name);
+  if (!link) throw Error(ErrorKind::kFailed, "there is no interface {}", name);
+  return *std::move(link);
+}
+
+Link get_link(NetlinkSocket& netlink, unsigned index) {
+  std::optional<Link> link = find_link(netlink, index);
+  if (!link) throw Error(ErrorKind::kFailed, "there is no interface with index {}", index);
+  return *std::move(link);
+}
+
+std::vector<Link> list_links(NetlinkSocket& netlink) {
+  std::vector<Link> links;
+  NetlinkMessage message(RTM_GETLINK, 0);
+  put_index(message, 0);
+  mnl_attr_put_u32(message.header(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  netlink.dump(
+      message, "list the interfaces", [&] { links.clear(); },
+      [&](const nlmsghdr& part) {
+        if (std::optional<Link> link = parse_link(part)) links.push_back(*std::move(link));
+      });
+  return links;
+}
+
+void set_link_up(NetlinkSocket& netlink, unsigned index, bool up) {
+  NetlinkMessage message(RTM_NEWLINK, 0);
+  ifinfomsg& info = message.put_header<ifinfomsg>();
+  info.ifi_index = static_cast<int>(index);
+  info.ifi_change = IFF_UP;
+  info.ifi_flags = up ? IFF_UP : 0;
+  change(netlink, message, index, up ? "set the up state" : "set the down state");
+}
+
+void set_link_mtu(NetlinkSocket& netlink, unsigned index, unsigned mtu) {
+  NetlinkMessage message(RTM_NEWLINK, 0);
+  put_index(message, index);
+  mnl_attr_put_u32(message.header(), IFLA_MTU, mtu);
+  change(netlink, message, index, fmt::format("set the MTU {}", mtu));
+}
+
+void set_link_mac(NetlinkSocket& netlink, unsigned index, const MacAddress& mac) {
+  NetlinkMessage message(RTM_NEWLINK, 0);
+  put_index(message, index);
+  mnl_attr_put(message.header(), IFLA_ADDRESS, mac.bytes.size(), mac.bytes.data());
+  change(netlink, message, index, fmt::format("set the MAC address {}", mac.to_string()));
+}
+
+void set_link_name(NetlinkSocket& netlink, unsigned index, const std::string& name) {
+  if (!is_interface_name(name))
+    throw Error(ErrorKind::kInvalidArguments, "\"{}\" is no interface name", name);
+  NetlinkMessage message(RTM_NEWLINK, 0);
+  put_index(message, index);
+  mnl_attr_put_strz(message.header(), IFLA_IFNAME, name.c_str());
+  const NetlinkAnswer answer = netlink.ask(message, "rename an interface");
+  if (answer.error_number == EEXIST)
+    throw Error(ErrorKind::kInterfaceExists, "interface {} exists already", name);
+  if (answer.error_number != 0)
+    throw_refusal(answer, fmt::format("rename {} to {}", name_of(netlink, index), name));
+}
+
+void delete_link(NetlinkSocket& netlink, unsigned index) {
+  NetlinkMessage message(RTM_DELLINK, 0);
+  put_index(message, index);
+  const NetlinkAnswer answer = netlink.ask(message, "delete an interface");
+  if (answer.error_number != 0)
+    throw_refusal(answer, fmt::format("delete {}", name_of(netlink, index)));
+}
+
+void create_veth(NetlinkSocket& netlink, const std::string& name, const std::string& peer_name,
+                 int peer_netns) {
+  for (const std::string& each : {name, peer_name}) {
+    if (!is_interface_name(each))
+      throw Error(ErrorKind::kInvalidArguments, "\"{}\" is no interface name", each);
+  }
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  put_index(message, 0);
+  nlmsghdr* header = message.header();
+  mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
+  nlattr* link_info = mnl_attr_nest_start(header, IFLA_LINKINFO);
+  mnl_attr_put_strz(header, IFLA_INFO_KIND, "veth");
+  nlattr* kind_part = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+  nlattr* peer = mnl_attr_nest_start(header, VETH_INFO_PEER);
+  mnl_nlmsg_put_extra_header(header, sizeof(ifinfomsg));
+  mnl_attr_put_strz(header, IFLA_IFNAME, peer_name.c_str());
+  mnl_attr_put_u32(header, IFLA_NET_NS_FD, static_cast<std::uint32_t>(peer_netns));
+  mnl_attr_nest_end(header, peer);
+  mnl_attr_nest_end(header, kind_part);
+  mnl_attr_nest_end(header, link_info);
+
+  const std::string attempted = fmt::format("create the veth pair {} and {}", name, peer_name);
+  const NetlinkAnswer answer = netlink.ask(message, attempted);
+  if (answer.error_number == EEXIST)
+    throw Error(ErrorKind::kInterfaceExists, "{}: one of the names is taken", attempted);
+  if (answer.error_number != 0) throw_refusal(answer, attempted);
+}
+
+}  // namespace vpntun::os

@@ -1,0 +1,119 @@
+#include "os/tun.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+
+namespace vpntun::os {
+namespace {
+
+constexpr const char* kDevice = "/dev/net/tun";
+
+// A name the kernel takes, with at most one %d. dev_valid_name() and dev_alloc_name() in
+// net/core/dev.c.
+bool is_name_pattern(const std::string& pattern) {
+  if (pattern.empty() || pattern.size() >= IFNAMSIZ || pattern == "." || pattern == "..")
+    return false;
+  const std::size_t percent = pattern.find('%');
+  if (percent != std::string::npos && (pattern.compare(percent, 2, "%d") != 0 ||
+                                       pattern.find('%', percent + 1) != std::string::npos))
+    return false;
+  return std::none_of(pattern.begin(), pattern.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= ' ' || byte == 0x7f || c == '/' || c == ':';
+  });
+}
+
+UniqueFd open_device() {
+  UniqueFd fd(::open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (fd) return fd;
+  if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+    throw Error(ErrorKind::kNotSupported,
+                "there is no {}: load the module (modprobe tun), or give this container the device",
+                kDevice);
+  if (errno == EPERM || errno == EACCES)
+    throw Error(ErrorKind::kAccessDenied,
+                "open {}: {}: the device must be readable and writable, and the container allow it",
+                kDevice, std::strerror(errno));
+  throw_errno(errno, fmt::format("open {}", kDevice));
+}
+
+[[noreturn]] void throw_create_error(int error_number, const std::string& name, TunKind kind) {
+  const char* kind_name = kind == TunKind::kTun ? "TUN" : "TAP";
+  switch (error_number) {
+    case EBUSY:   // a tun interface of that name (IFF_TUN_EXCL)
+    case EEXIST:  // any other
+    case EINVAL:  // an interface that is no tun, found before the exclusive creation
+      throw Error(ErrorKind::kInterfaceExists, "interface {} exists already", name);
+    case EPERM:
+      throw Error(ErrorKind::kAccessDenied,
+                  "create {} interface {}: this needs CAP_NET_ADMIN in the network namespace",
+                  kind_name, name);
+    default:
+      throw_errno(error_number, fmt::format("create {} interface {}", kind_name, name));
+  }
+}
+
+}  // namespace
+
+Tun::Tun(UniqueFd fd, std::string name, unsigned index)
+    : fd_(std::move(fd)), name_(std::move(name)), index_(index) {}
+
+Tun Tun::open(const std::string& name_pattern, TunKind kind) {
+  if (!is_name_pattern(name_pattern))
+    throw Error(ErrorKind::kInvalidArguments, "\"{}\" is no interface name", name_pattern);
+  UniqueFd fd = open_device();
+  ifreq request{};
+  name_pattern.copy(request.ifr_name, IFNAMSIZ - 1);
+  // IFF_TUN_EXCL (0x8000) makes the 16 bits negative in the kernel's signed field.
+  const unsigned flags = (kind == TunKind::kTun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_TUN_EXCL;
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(fd.get(), TUNSETIFF, &request) < 0) throw_create_error(errno, name_pattern, kind);
+
+  const std::string name(request.ifr_name);
+  const unsigned index = ::if_nametoindex(name.c_str());
+  if (index == 0) throw_errno(errno, fmt::format("find the new interface {}", name));
+  return Tun(std::move(fd), name, index);
+}
+
+bool Tun::receive(packet::Batch& batch) noexcept {
+  while (!batch.full()) {
+    const std::span<std::uint8_t> room = batch.room(batch.size());
+    const ssize_t length = ::read(fd_.get(), room.data(), room.size());
+    if (length >= 0) {
+      batch.append(static_cast<std::size_t>(length));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    // EBADFD: the interface was deleted. Anything else (EAGAIN, EIO while it is down) passes.
+    return errno != EBADFD && errno != ENODEV;
+  }
+  return true;
+}
+
+void Tun::send(packet::Batch& batch) noexcept {
+  for (packet::Packet& packet : batch.packets()) {
+    ssize_t written = -1;
+    do {
+      written = ::write(fd_.get(), packet.bytes.data(), packet.bytes.size());
+    } while (written < 0 && errno == EINTR);
+    if (written >= 0) {
+      packet.verdict = packet::SendVerdict::kSent;
+    } else if (errno == EAGAIN) {
+      packet.verdict = packet::SendVerdict::kWouldBlock;
+    } else {
+      packet.verdict = packet::SendVerdict::kRefused;
+      packet.error_number = errno;
+    }
+  }
+}
+
+}  // namespace vpntun::os

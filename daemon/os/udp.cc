@@ -1,0 +1,193 @@
+#include "os/udp.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/error.h"
+#include "os/udp_message.h"
+
+namespace vpntun::os {
+namespace {
+
+using packet::Packet;
+using packet::SendVerdict;
+
+constexpr int kPendingErrors = 4;  // asynchronous errors taken off per receive
+
+void set_option(int fd, int level, int option, int value, std::string_view attempted) {
+  if (::setsockopt(fd, level, option, &value, sizeof(value)) < 0) throw_errno(errno, attempted);
+}
+
+// Beyond net.core.rmem_max where the process may, else as much as it may.
+void set_buffers(int fd, std::uint32_t bytes) {
+  const int size = static_cast<int>(std::min<std::uint32_t>(bytes, 1u << 30));
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+  if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+// An unbound socket with what holds for every packet. The IPv4 options apply to IPv4 datagrams of
+// an IPv6 socket too.
+UniqueFd open_socket(Family family, const UdpOptions& options, std::string_view attempted) {
+  const bool v6 = family == Family::kIpv6;
+  UniqueFd fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd && errno == EAFNOSUPPORT) return fd;
+  if (!fd) throw_errno(errno, attempted);
+  set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1, attempted);
+  set_option(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, attempted);
+  if (v6) {
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0, attempted);
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, attempted);
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, attempted);
+  }
+  if (options.mark != 0)
+    set_option(fd.get(), SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);
+  return fd;
+}
+
+std::uint16_t bound_port(int fd, std::string_view attempted) {
+  sockaddr_storage local{};
+  socklen_t length = sizeof(local);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) < 0)
+    throw_errno(errno, attempted);
+  return endpoint_of(local).port;
+}
+
+void refuse(Packet& packet, int error_number) noexcept {
+  packet.verdict = SendVerdict::kRefused;
+  packet.error_number = error_number;
+}
+
+// What the kernel says to a source address that this host no longer has, or not on the way to the
+// destination.
+bool source_may_be_gone(int error_number) noexcept {
+  return error_number == EINVAL || error_number == EADDRNOTAVAIL || error_number == ENETUNREACH ||
+         error_number == ENODEV;
+}
+
+}  // namespace
+
+UdpSocket::UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port)
+    : fd_(std::move(fd)),
+      probe_(std::move(probe)),
+      family_(family),
+      port_(port),
+      vectors_(std::make_unique<MessageVectors>()) {}
+
+UdpSocket::UdpSocket(UdpSocket&&) noexcept = default;
+UdpSocket& UdpSocket::operator=(UdpSocket&&) noexcept = default;
+UdpSocket::~UdpSocket() = default;
+
+UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
+  const std::string attempted = fmt::format("open UDP port {}", port);
+  Family family = Family::kIpv6;
+  UniqueFd fd = open_socket(family, options, attempted);
+  if (!fd) {
+    family = Family::kIpv4;
+    fd = open_socket(family, options, attempted);
+  }
+  if (!fd) throw_errno(EAFNOSUPPORT, attempted);
+  set_buffers(fd.get(), options.buffer_bytes);
+
+  sockaddr_storage any{};
+  const socklen_t length = encode_endpoint({IpAddress::unspecified(family), port}, family, any);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), length) < 0) {
+    if (errno == EADDRINUSE) throw Error(ErrorKind::kAddressInUse, "UDP port {} is in use", port);
+    throw_errno(errno, attempted);
+  }
+  const std::uint16_t bound = bound_port(fd.get(), attempted);
+  return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound);
+}
+
+std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {
+  // Undoes the last connect, which has chosen a source address.
+  sockaddr none{};
+  none.sa_family = AF_UNSPEC;
+  ::connect(probe_.get(), &none, sizeof(none));
+  sockaddr_storage address{};
+  const socklen_t length = encode_endpoint(remote, family_, address);
+  if (length == 0 ||
+      ::connect(probe_.get(), reinterpret_cast<const sockaddr*>(&address), length) < 0)
+    return 0;
+  const bool v4 = family_ == Family::kIpv4;
+  int mtu = 0;
+  socklen_t mtu_length = sizeof(mtu);
+  if (::getsockopt(probe_.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU : IPV6_MTU, &mtu,
+                   &mtu_length) < 0)
+    return 0;
+  return static_cast<std::uint32_t>(mtu);
+}
+
+void UdpSocket::receive(packet::Batch& batch) noexcept {
+  const std::size_t wanted = vectors_->prepare_receive(batch);
+  if (wanted == 0) return;
+  for (int attempt = 0; attempt <= kPendingErrors; ++attempt) {
+    const int count = ::recvmmsg(fd_.get(), vectors_->messages(), static_cast<unsigned>(wanted),
+                                 MSG_DONTWAIT, nullptr);
+    if (count >= 0) {
+      vectors_->append_received(batch, static_cast<std::size_t>(count));
+      return;
+    }
+    if (errno == EAGAIN) return;
+  }
+}
+
+void UdpSocket::send(packet::Batch& batch) noexcept {
+  std::size_t next = 0;
+  bool retried = false;
+  while (next < batch.size()) {
+    const std::size_t count = vectors_->prepare_send(batch, next, family_);
+    if (count == 0) {
+      refuse(batch[next++], EAFNOSUPPORT);
+      continue;
+    }
+    const int sent =
+        ::sendmmsg(fd_.get(), vectors_->messages(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    if (sent > 0) {
+      for (int i = 0; i < sent; ++i) batch[next++].verdict = SendVerdict::kSent;
+      retried = false;
+      continue;
+    }
+    const int error_number = errno;
+    if (error_number == EINTR) continue;
+    // Not about this packet but about an earlier one: reported once, and the packet is still to be
+    // sent.
+    if (error_number == ECONNREFUSED && !std::exchange(retried, true)) continue;
+    if (error_number == EAGAIN || error_number == ENOBUFS) {
+      for (; next < batch.size(); ++next) batch[next].verdict = SendVerdict::kWouldBlock;
+      return;
+    }
+    settle_refused(batch[next++], error_number);
+    retried = false;
+  }
+}
+
+void UdpSocket::settle_refused(Packet& packet, int error_number) noexcept {
+  if (source_may_be_gone(error_number) && !packet.local.is_unspecified()) {
+    packet.local = IpAddress::unspecified(packet.remote.address.family());
+    sockaddr_storage address{};
+    const socklen_t length = encode_endpoint(packet.remote, family_, address);
+    const ssize_t sent = ::sendto(fd_.get(), packet.bytes.data(), packet.bytes.size(), MSG_DONTWAIT,
+                                  reinterpret_cast<const sockaddr*>(&address), length);
+    if (sent >= 0) {
+      packet.verdict = SendVerdict::kSent;
+      return;
+    }
+    error_number = errno;
+  }
+  if (error_number == EMSGSIZE) {
+    packet.verdict = SendVerdict::kTooBig;
+    packet.path_mtu = path_mtu(packet.remote);
+  } else if (error_number == EAGAIN) {
+    packet.verdict = SendVerdict::kWouldBlock;
+  } else {
+    refuse(packet, error_number);
+  }
+}
+
+}  // namespace vpntun::os

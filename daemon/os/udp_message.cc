@@ -1,0 +1,167 @@
+#include "os/udp_message.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/wire.h"
+
+namespace vpntun::os {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+IpAddress address_of(const in_addr& address) noexcept {
+  std::array<std::uint8_t, 4> bytes;
+  std::memcpy(bytes.data(), &address, bytes.size());
+  return IpAddress::v4(bytes);
+}
+
+IpAddress address_of(const in6_addr& address) noexcept {
+  std::array<std::uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), &address, bytes.size());
+  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin()))
+    return IpAddress::v4(std::span<const std::uint8_t>(bytes).last<4>());
+  return IpAddress::v6(bytes);
+}
+
+in6_addr mapped(const IpAddress& address) noexcept {
+  in6_addr out{};
+  std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), out.s6_addr);
+  std::copy_n(address.bytes().begin(), 4, out.s6_addr + kMappedPrefix.size());
+  return out;
+}
+
+// Our own address of a datagram. ip(7): ipi_addr is the destination in the header, ipi_spec_dst the
+// local address of the packet; they differ for a broadcast, to which one cannot answer from.
+IpAddress local_of(msghdr& header) noexcept {
+  IpAddress local;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info{};
+      std::memcpy(&info, CMSG_DATA(part), sizeof(info));
+      return address_of(info.ipi_spec_dst);
+    }
+    if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info{};
+      std::memcpy(&info, CMSG_DATA(part), sizeof(info));
+      local = address_of(info.ipi6_addr);
+    }
+  }
+  return local;
+}
+
+template <typename Info>
+void put_control(msghdr& header, int level, int type, const Info& info) noexcept {
+  cmsghdr* part = reinterpret_cast<cmsghdr*>(header.msg_control);
+  part->cmsg_level = level;
+  part->cmsg_type = type;
+  part->cmsg_len = CMSG_LEN(sizeof(info));
+  std::memcpy(CMSG_DATA(part), &info, sizeof(info));
+  header.msg_controllen = CMSG_SPACE(sizeof(info));
+}
+
+// The source of a datagram to be sent. Requires room in msg_control. An address of the other family
+// is no source.
+void put_source(msghdr& header, const packet::Packet& packet) noexcept {
+  header.msg_controllen = 0;
+  if (packet.local.is_unspecified() || packet.local.family() != packet.remote.address.family()) {
+    header.msg_control = nullptr;
+  } else if (packet.local.is_v4()) {
+    in_pktinfo info{};
+    std::copy_n(packet.local.bytes().begin(), 4,
+                reinterpret_cast<std::uint8_t*>(&info.ipi_spec_dst));
+    put_control(header, IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    std::copy_n(packet.local.bytes().begin(), 16, info.ipi6_addr.s6_addr);
+    info.ipi6_ifindex = packet.remote.scope_id;
+    put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+}
+
+}  // namespace
+
+Endpoint endpoint_of(const sockaddr_storage& address) noexcept {
+  Endpoint endpoint;
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    endpoint.address = address_of(v4.sin_addr);
+    endpoint.port = load_be<std::uint16_t>(reinterpret_cast<const std::uint8_t*>(&v4.sin_port));
+  } else if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    endpoint.address = address_of(v6.sin6_addr);
+    endpoint.port = load_be<std::uint16_t>(reinterpret_cast<const std::uint8_t*>(&v6.sin6_port));
+    if (endpoint.address.is_v6() && endpoint.address.is_link_local())
+      endpoint.scope_id = v6.sin6_scope_id;
+  }
+  return endpoint;
+}
+
+socklen_t encode_endpoint(const Endpoint& endpoint, Family socket_family,
+                          sockaddr_storage& out) noexcept {
+  out = {};
+  if (socket_family == Family::kIpv4) {
+    if (endpoint.address.is_v6()) return 0;
+    auto& v4 = reinterpret_cast<sockaddr_in&>(out);
+    v4.sin_family = AF_INET;
+    std::copy_n(endpoint.address.bytes().begin(), 4, reinterpret_cast<std::uint8_t*>(&v4.sin_addr));
+    store_be(reinterpret_cast<std::uint8_t*>(&v4.sin_port), endpoint.port);
+    return sizeof(v4);
+  }
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(out);
+  v6.sin6_family = AF_INET6;
+  if (endpoint.address.is_v4()) {
+    v6.sin6_addr = mapped(endpoint.address);
+  } else {
+    std::copy_n(endpoint.address.bytes().begin(), 16, v6.sin6_addr.s6_addr);
+    v6.sin6_scope_id = endpoint.scope_id;
+  }
+  store_be(reinterpret_cast<std::uint8_t*>(&v6.sin6_port), endpoint.port);
+  return sizeof(v6);
+}
+
+std::size_t MessageVectors::prepare_receive(packet::Batch& batch) noexcept {
+  const std::size_t count = std::min(batch.capacity() - batch.size(), packet::kBatchSize);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::span<std::uint8_t> room = batch.room(batch.size() + i);
+    vectors_[i] = {room.data(), room.size()};
+    messages_[i] = {};
+    msghdr& header = messages_[i].msg_hdr;
+    header.msg_name = &addresses_[i];
+    header.msg_namelen = sizeof(addresses_[i]);
+    header.msg_iov = &vectors_[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls_[i].bytes.data();
+    header.msg_controllen = controls_[i].bytes.size();
+  }
+  return count;
+}
+
+void MessageVectors::append_received(packet::Batch& batch, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    packet::Packet& packet = batch.append(messages_[i].msg_len);
+    packet.remote = endpoint_of(addresses_[i]);
+    packet.local = local_of(messages_[i].msg_hdr);
+  }
+}
+
+std::size_t MessageVectors::prepare_send(packet::Batch& batch, std::size_t first,
+                                         Family socket_family) noexcept {
+  const std::size_t most = std::min(batch.size() - first, packet::kBatchSize);
+  for (std::size_t i = 0; i < most; ++i) {
+    packet::Packet& packet = batch[first + i];
+    vectors_[i] = {packet.bytes.data(), packet.bytes.size()};
+    messages_[i] = {};
+    msghdr& header = messages_[i].msg_hdr;
+    header.msg_namelen = encode_endpoint(packet.remote, socket_family, addresses_[i]);
+    if (header.msg_namelen == 0) return i;
+    header.msg_name = &addresses_[i];
+    header.msg_iov = &vectors_[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls_[i].bytes.data();
+    put_source(header, packet);
+  }
+  return most;
+}
+
+}  // namespace vpntun::os
