@@ -40,7 +40,7 @@ void declare_check(CLI::App& verb, Options& options) {
                   "Look names up here; may be repeated")
       ->type_name("FOLDER")
       ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);
 }
 
 void declare_capture(CLI::App& verb, Options& options) {
@@ -48,12 +48,15 @@ void declare_capture(CLI::App& verb, Options& options) {
   verb.add_option("--write,-w", options.write_file,
                   "Write pcapng into a file (- for standard output)")
       ->type_name("FILE");
-  verb.add_option("--count,-c", options.count, "End after so many packets")->type_name("COUNT");
+  verb.add_option("--count,-c", options.count, "End after so many packets")
+      ->type_name("COUNT")
+      ->check(CLI::NonNegativeNumber);
   verb.add_option("--duration", options.duration_seconds, "End after so many seconds")
       ->type_name("SECONDS")
       ->check(CLI::NonNegativeNumber);
   verb.add_option("--snaplen", options.snaplen, "With --write: keep so many bytes of each packet")
-      ->type_name("BYTES");
+      ->type_name("BYTES")
+      ->check(CLI::NonNegativeNumber);
   verb.add_flag("--hex", options.hex_dump, "Show the bytes of each packet too");
 }
 

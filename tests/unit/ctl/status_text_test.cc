@@ -1,0 +1,158 @@
+#include "ctl/status_text.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/watch.h"
+#include "documents.h"
+
+namespace vpntun::ctl {
+namespace {
+
+std::vector<TunnelInfo> tunnels() {
+  return tunnels_of(parse_document(kDocument));
+}
+
+TEST(Overview, ShowsEveryTunnelAndWhatIsWorthSaying) {
+  EXPECT_EQ(
+      overview_text(tunnels(), {}),
+      R"(NAME        STATE    HEALTH   INTERFACE  ADDRESS                        PEERS  RECEIVED  SENT
+lab         running  failing  tun0       192.168.53.99/24, fd53::99/64  0/1    0 B       9.4 KiB
+lab-server  running  healthy  tun1       192.168.53.98/24               1/2    1.2 GiB   84 MiB
+office      failed   -        -          -                              -      -         -
+l2          stopped  -        -          -                              -      -         -
+
+lab: not encrypted. Packets go out, none come back (42 s). Run: vpnctl status lab
+lab: the profile changed on disk. Run: vpnctl restart lab
+lab-server: not encrypted.
+office: UDP port 9090 is taken. Run: vpnctl status office
+l2: the profile has errors. Run: vpnctl check l2
+)");
+}
+
+TEST(Overview, HasRatesWhenWatched) {
+  const RatesByName rates{{"lab", {0, 1536}}};
+  const std::string text = overview_text(tunnels(), {}, &rates);
+  EXPECT_NE(text.find("RECEIVED  SENT     RECEIVED/S  SENT/S\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("9.4 KiB  0 B/s       1.5 KiB/s\n"), std::string::npos) << text;
+}
+
+TEST(Overview, WithoutProfilesSaysHowToBegin) {
+  EXPECT_NE(overview_text({}, {}).find("/etc/vpntund/NAME.toml"), std::string::npos);
+}
+
+TEST(Overview, OfATerminalFitsInto80Columns) {
+  const std::string text = overview_text(tunnels(), {.colour = false, .columns = 80, .rows = 24});
+  const std::string table = text.substr(0, text.find("\n\n"));
+  std::size_t begin = 0;
+  while (begin < table.size()) {
+    const std::size_t end = std::min(table.find('\n', begin), table.size());
+    EXPECT_LE(display_width(table.substr(begin, end - begin)), 80u);
+    begin = end + 1;
+  }
+}
+
+TEST(Detail, OfARunningTunnel) {
+  EXPECT_EQ(detail_text(tunnels()[0], {}, kNowUsec),
+            R"(● lab  SEED lab, Host U
+   State       running, failing
+   Reason      Packets go out, none come back (42 s)
+   Also        The route 10.0.0.0/8 was refused
+   Unit        vpntund@lab.service, pid 2114, up 10 s
+   Interface   tun0 (tun, index 12, namespace u)  192.168.53.99/24, fd53::99/64
+   Encryption  none - anyone on the path can read and change this traffic
+   Port        UDP 41872
+   MTU         1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)
+   Routes      192.168.60.0/24
+   Forwarding  on
+   Traffic     received 0 B in 1 packet, sent 9.4 KiB in 114 packets
+   Dropped     17 inner source not in the peer's allowed-ips (last: 192.168.1.20 -> 10.0.0.1 from 10.0.2.8:9090, 7 s ago)
+   Profile     /etc/vpntund/lab.toml (changed on disk: vpnctl restart lab)
+
+   PEER    HEALTH   ENDPOINT       ALLOWED                           LAST RECEIVED  RECEIVED  SENT
+   server  failing  10.0.2.8:9090  192.168.53.0/24, 192.168.60.0/24  never          0 B       9.4 KiB
+   server: silent for 42 s.
+)");
+}
+
+TEST(Detail, TellsWhichEndpointsWereLearned) {
+  const std::string text = detail_text(tunnels()[1], {}, kNowUsec);
+  EXPECT_NE(text.find("10.0.2.7:41872 (learned)"), std::string::npos) << text;
+  EXPECT_NE(text.find("not learned yet"), std::string::npos) << text;
+}
+
+TEST(Detail, OfAFailedTunnelSaysWhyAndWhatNext) {
+  EXPECT_EQ(detail_text(tunnels()[2], {}, kNowUsec),
+            R"(● office
+   State       failed
+   Reason      UDP port 9090 is taken
+   Unit        vpntund@office.service
+   Profile     /etc/vpntund/office.toml
+   Next        remove the cause, then: vpnctl start office (log: journalctl -u vpntund@office.service)
+)");
+}
+
+TEST(Detail, OfAStoppedTunnelWithMistakesLeadsToCheck) {
+  EXPECT_EQ(detail_text(tunnels()[3], {}, kNowUsec),
+            R"(● l2
+   State       stopped
+   Profile     /etc/vpntund/l2.toml (has errors: vpnctl check l2)
+   Next        vpnctl check l2
+)");
+}
+
+TEST(Detail, PaintsTheMissingEncryptionRed) {
+  const std::string text =
+      detail_text(tunnels()[0], {.colour = true, .columns = 0, .rows = 0}, kNowUsec);
+  EXPECT_NE(text.find("\x1b[31mnone - anyone"), std::string::npos) << text;
+}
+
+TEST(Detail, OfNothingKnownIsStillText) {
+  EXPECT_FALSE(detail_text(TunnelInfo{}, {}, kNowUsec).empty());
+  TunnelInfo bare;
+  bare.state = "running";
+  EXPECT_NE(detail_text(bare, {}, kNowUsec).find("State       running"), std::string::npos);
+}
+
+TEST(List, ShowsProfiles) {
+  EXPECT_EQ(list_text(tunnels(), {}),
+            R"(NAME        STATE    PROFILE                   DESCRIPTION
+lab         running  /etc/vpntund/lab.toml     SEED lab, Host U
+lab-server  running  -                         -
+office      failed   /etc/vpntund/office.toml  -
+l2          stopped  /etc/vpntund/l2.toml      -
+)");
+}
+
+TEST(Started, SaysWhereAndThatItIsNotEncrypted) {
+  EXPECT_EQ(started_text(tunnels()[1]),
+            "lab-server: running on tun1 (192.168.53.98/24). Not encrypted.\n");
+  TunnelInfo sealed = tunnels()[1];
+  sealed.encryption = "wireguard";
+  EXPECT_EQ(started_text(sealed), "lab-server: running on tun1 (192.168.53.98/24).\n");
+}
+
+TEST(Rates, AreDifferencesOverTime) {
+  std::vector<TunnelInfo> before = tunnels();
+  std::vector<TunnelInfo> after = tunnels();
+  after[0].traffic.rx_bytes += 3000;
+  after[0].traffic.tx_bytes += 1000;
+  after[1].traffic.rx_bytes = 0;  // restarted
+  const RatesByName rates = rates_between(before, after, std::chrono::duration<double>(2.0));
+  ASSERT_EQ(rates.size(), 1u);
+  EXPECT_DOUBLE_EQ(rates.at("lab").rx, 1500);
+  EXPECT_DOUBLE_EQ(rates.at("lab").tx, 500);
+  EXPECT_TRUE(rates_between(before, after, std::chrono::duration<double>(0)).empty());
+}
+
+TEST(Frame, ClearsBehindEveryLineAndTheLast) {
+  EXPECT_EQ(frame_text("a\nb\n", 0), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+}
+
+TEST(Frame, NeverScrollsTheTerminal) {
+  EXPECT_EQ(frame_text("a\nb\nc\nd\n", 3), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+}
+
+}  // namespace
+}  // namespace vpntun::ctl
