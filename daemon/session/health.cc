@@ -1,0 +1,171 @@
+#include "session/health.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vpntun::session {
+
+namespace {
+
+constexpr std::uint64_t kLeastUnanswered = 2;  // one alone may need no reply
+// An Ethernet segment is never silent: the kernel's own router solicitations and group reports go
+// out and ask for no reply. Only more than that counts as unanswered.
+constexpr std::uint64_t kFrameChatter = 10;
+constexpr double kFrameChatterPerSecond = 0.5;
+
+struct Ranked {
+  Health health;
+  Reason reason;
+};
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+bool waits_in_vain(const Exchange& exchange, bool frames, Instant now) {
+  if (exchange.unanswered_since == Instant{} || now - exchange.unanswered_since < kReplyTime)
+    return false;
+  if (!frames) return exchange.unanswered >= kLeastUnanswered;
+  return exchange.unanswered >= kFrameChatter &&
+         static_cast<double>(exchange.unanswered) >=
+             kFrameChatterPerSecond * seconds(exchange.last_tx - exchange.unanswered_since);
+}
+
+std::string joined(const std::vector<IpPrefix>& prefixes) {
+  std::vector<std::string> texts;
+  for (const IpPrefix& prefix : prefixes) texts.push_back(prefix.to_string());
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+void find_host_faults(const Facts& facts, std::vector<Ranked>& found) {
+  const auto degraded = [&](const char* code, std::string text) {
+    found.push_back({Health::kDegraded, {code, std::move(text)}});
+  };
+  const std::string restart = fmt::format("`vpnctl restart {}` puts it back", facts.tunnel);
+  if (facts.drift.interface_down) {
+    found.push_back({Health::kFailing,
+                     {"interface-down",
+                      fmt::format("interface {} was set down; {}", facts.interface, restart)}});
+  }
+  if (!facts.drift.addresses.empty())
+    degraded("address-missing",
+             fmt::format("{} was removed from {}; {}", joined(facts.drift.addresses),
+                         facts.interface, restart));
+  // Routes vanish with the interface going down: one cause, one finding.
+  if (!facts.drift.routes.empty() && !facts.drift.interface_down)
+    degraded("route-missing", fmt::format("the route {} through {} was removed; {}",
+                                          joined(facts.drift.routes), facts.interface, restart));
+  if (!facts.forwarding_off.empty())
+    degraded("forwarding-off", fmt::format("IPv4 forwarding was switched off on {}; {}",
+                                           fmt::join(facts.forwarding_off, ", "), restart));
+  if (facts.forwarding_v6_off)
+    degraded("ipv6-forwarding-off",
+             "IPv6 is not forwarded on this host; set net.ipv6.conf.all.forwarding=1 (sysctl)");
+  if (!facts.masquerade_failure.empty())
+    degraded("masquerade-failed",
+             fmt::format("masquerading could not be set up: {}", facts.masquerade_failure));
+}
+
+// The tunnel's health from its peers' alone.
+Health combined(const std::vector<Judgement>& peers) {
+  const auto count = [&](Health health) {
+    return std::count_if(peers.begin(), peers.end(),
+                         [&](const Judgement& peer) { return peer.health == health; });
+  };
+  const auto bad = count(Health::kFailing) + count(Health::kDegraded);
+  const auto good = count(Health::kHealthy);
+  if (bad > 0)
+    return count(Health::kFailing) > 0 && good == 0 ? Health::kFailing : Health::kDegraded;
+  return good > 0 ? Health::kHealthy : Health::kUnknown;
+}
+
+Judgement unusable_name(const PeerFacts& peer) {
+  switch (peer.name_state) {
+    case NameState::kPending:
+      return {Health::kUnknown,
+              {"resolving",
+               fmt::format("the name {} of peer {} is being resolved", peer.host, peer.name)}};
+    case NameState::kPublicPlaintext:
+      return {Health::kFailing,
+              {"public-plaintext",
+               fmt::format("peer {} is not used: {} is the public address {}, and packets would "
+                           "travel there unencrypted; give a private address, or allow it with "
+                           "allow-public-plaintext = true",
+                           peer.name, peer.host, peer.name_failure)}};
+    default:
+      return {Health::kFailing,
+              {"unresolved",
+               fmt::format("the name {} of peer {} cannot be resolved ({}); tried again every 10 s",
+                           peer.host, peer.name, peer.name_failure)}};
+  }
+}
+
+}  // namespace
+
+Exchange advanced(const Exchange& before, const ExchangeCounts& now) {
+  Exchange after = before;
+  after.rx_packets = now.rx_packets;
+  after.tx_packets = now.tx_packets;
+  after.last_rx = now.last_rx;
+  after.last_tx = now.last_tx;
+  if (now.rx_packets != before.rx_packets) {
+    after.unanswered_since = Instant{};
+    after.unanswered = 0;
+  } else if (now.tx_packets != before.tx_packets && now.last_tx > now.last_rx + kAnswerTime) {
+    after.unanswered += now.tx_packets - before.tx_packets;
+    if (before.unanswered_since == Instant{}) after.unanswered_since = now.last_tx;
+  }
+  return after;
+}
+
+Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now) {
+  if (peer.name_state != NameState::kNotNeeded && !peer.endpoint) return unusable_name(peer);
+  if (!peer.endpoint)
+    return {Health::kUnknown,
+            {"waiting", fmt::format("nothing came from peer {} yet; its endpoint is learned from "
+                                    "its first packet",
+                                    peer.name)}};
+  if (peer.endpoint_through_tunnel)
+    return {Health::kFailing,
+            {"endpoint-through-tunnel",
+             fmt::format("the route to {} of peer {} leads into the tunnel itself; add a route to "
+                         "it outside, or take it out of allowed-ips",
+                         peer.endpoint->to_string(), peer.name)}};
+  const Exchange& exchange = peer.exchange;
+  if (waits_in_vain(exchange, frames, now))
+    return {Health::kFailing,
+            {"no-reply",
+             fmt::format("packets go out, none come back ({:.0f} s): check that peer {} at {} is "
+                         "running and that UDP passes",
+                         seconds(now - exchange.unanswered_since), peer.name,
+                         peer.endpoint->to_string())}};
+  if (exchange.last_rx != Instant{}) return {Health::kHealthy, {}};
+  return {Health::kUnknown,
+          {"no-traffic", fmt::format("no packet came from peer {} yet", peer.name)}};
+}
+
+Assessment assess(const Facts& facts, Instant now) {
+  Assessment assessment;
+  std::vector<Ranked> found;
+  find_host_faults(facts, found);
+  for (const PeerFacts& peer : facts.peers) {
+    assessment.peers.push_back(assess_peer(peer, facts.frames, now));
+    const Judgement& judgement = assessment.peers.back();
+    if (judgement.health != Health::kHealthy) found.push_back({judgement.health, judgement.reason});
+  }
+  assessment.health = combined(assessment.peers);
+  for (const Ranked& ranked : found)
+    if (ranked.health == Health::kDegraded && assessment.health != Health::kFailing)
+      assessment.health = Health::kDegraded;
+  if (facts.drift.interface_down) assessment.health = Health::kFailing;
+
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Ranked& a, const Ranked& b) { return a.health > b.health; });
+  for (Ranked& ranked : found) assessment.findings.push_back(std::move(ranked.reason));
+  return assessment;
+}
+
+}  // namespace vpntun::session

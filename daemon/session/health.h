@@ -1,0 +1,82 @@
+// From facts to health: a list of rules, each giving findings with a stable code and one sentence
+// that says what to do next. Pure: the session collects the facts, the tests make them up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/time.h"
+#include "base/tunnel_state.h"
+#include "session/host_config.h"
+
+namespace vpntun::session {
+
+// What a peer's counters have shown so far; advanced at every look at them.
+struct Exchange {
+  std::uint64_t rx_packets = 0;
+  std::uint64_t tx_packets = 0;
+  Instant last_rx{};             // Instant{}: never
+  Instant last_tx{};             // Instant{}: never
+  Instant unanswered_since{};    // when packets that wait for a reply began; Instant{}: none wait
+  std::uint64_t unanswered = 0;  // how many wait
+};
+struct ExchangeCounts {
+  std::uint64_t rx_packets = 0;
+  std::uint64_t tx_packets = 0;
+  Instant last_rx{};
+  Instant last_tx{};
+};
+// A packet sent within kAnswerTime of one received is itself the answer, and waits for nothing.
+Exchange advanced(const Exchange& before, const ExchangeCounts& now);
+
+enum class NameState {
+  kNotNeeded,        // a literal or a learned endpoint
+  kPending,          // the first lookup is under way
+  kResolved,         // perhaps a while ago
+  kFailed,           // never resolved so far
+  kPublicPlaintext,  // resolves, but only to public addresses
+};
+
+struct PeerFacts {
+  std::string name;
+  std::string host;                  // of a name to be resolved
+  std::optional<Endpoint> endpoint;  // where packets go now
+  NameState name_state = NameState::kNotNeeded;
+  std::string name_failure;  // of the last lookup; the public address with kPublicPlaintext
+  bool endpoint_through_tunnel = false;  // the route to the endpoint leads into the tunnel itself
+  Exchange exchange;
+};
+
+struct Facts {
+  std::string tunnel;
+  std::string interface;
+  bool frames = false;
+  HostDrift drift;
+  std::vector<std::string> forwarding_off;  // interfaces where IPv4 forwarding was wanted
+  bool forwarding_v6_off = false;           // wanted, and off in this namespace
+  std::string masquerade_failure;           // empty: not wanted, or installed
+  std::vector<PeerFacts> peers;
+};
+
+struct Judgement {
+  Health health = Health::kUnknown;
+  Reason reason;
+};
+struct Assessment {
+  Health health = Health::kUnknown;
+  std::vector<Reason> findings;  // worst first
+  std::vector<Judgement> peers;  // in the order of the facts
+
+  Reason reason() const { return findings.empty() ? Reason{} : findings.front(); }
+};
+
+inline constexpr Duration kReplyTime = std::chrono::seconds(10);
+inline constexpr Duration kAnswerTime = std::chrono::seconds(2);
+
+Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now);
+Assessment assess(const Facts& facts, Instant now);
+
+}  // namespace vpntun::session

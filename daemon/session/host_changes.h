@@ -1,0 +1,99 @@
+// What a session changes on the host beyond its own interface, each undone by its destructor: a
+// network namespace, forwarding, masquerading. Addresses and routes need none of this: they go with
+// the interface. Thread: control.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "config/profile.h"
+#include "os/netlink.h"
+#include "os/netns.h"
+
+namespace vpntun::session {
+
+// Where the interface lives and where the UDP socket lives.
+class Namespaces {
+ public:
+  // Creates or opens the profile's namespace. An existing one is taken over with kCreate only when
+  // it is as empty as a new one (a crash left it). Errors: kNetworkNamespace, kAccessDenied.
+  explicit Namespaces(const config::Netns& wanted);
+  ~Namespaces();  // removes the name of a created one
+  Namespaces(const Namespaces&) = delete;
+  Namespaces& operator=(const Namespaces&) = delete;
+
+  // Runs `work` where the interface lives, or where the socket lives.
+  template <typename Work>
+  auto at_interface(Work work) const {
+    return at(inside_ ? &*inside_ : nullptr, work);
+  }
+  template <typename Work>
+  auto at_socket(Work work) const {
+    return at(inside_ && socket_inside_ ? &*inside_ : nullptr, work);
+  }
+  // Interface and socket share a namespace.
+  bool together() const noexcept { return !inside_ || socket_inside_; }
+
+ private:
+  // Null: the namespace the process is in. It is not entered: that needs CAP_SYS_ADMIN, which a
+  // tunnel without [netns] has not.
+  template <typename Work>
+  static auto at(const os::Netns* netns, Work& work) {
+    if (netns == nullptr) return work();
+    const os::NetnsScope scope(*netns);
+    return work();
+  }
+
+  std::string created_;  // empty: none
+  std::optional<os::Netns> inside_;
+  bool socket_inside_ = false;
+};
+
+// IPv4 forwarding on interfaces; the values found are put back, also when not all could be set.
+class Forwarding {
+ public:
+  // netlink: of the interfaces' namespace; must outlive this.
+  Forwarding(os::NetlinkSocket& netlink, const std::vector<std::string>& interfaces);
+  ~Forwarding();
+  Forwarding(const Forwarding&) = delete;
+  Forwarding& operator=(const Forwarding&) = delete;
+
+  // The interfaces where it is off after all.
+  std::vector<std::string> off() const;
+
+ private:
+  struct Setting {
+    std::string name;
+    unsigned index = 0;
+    bool before = false;
+  };
+  void restore() noexcept;
+
+  os::NetlinkSocket& netlink_;
+  std::vector<Setting> settings_;
+};
+
+class Masquerade {
+ public:
+  // Takes away what a crashed session of this tunnel left; then installs if wanted. A kernel that
+  // cannot is a failure() to be shown, other errors are thrown.
+  Masquerade(const Namespaces& namespaces, std::string tunnel, const std::string& interface,
+             bool wanted);
+  ~Masquerade();
+  Masquerade(const Masquerade&) = delete;
+  Masquerade& operator=(const Masquerade&) = delete;
+
+  bool installed() const noexcept { return installed_; }
+  const std::string& failure() const noexcept { return failure_; }
+
+ private:
+  const Namespaces& namespaces_;
+  std::string tunnel_;
+  bool installed_ = false;
+  std::string failure_;
+};
+
+}  // namespace vpntun::session

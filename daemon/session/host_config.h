@@ -1,0 +1,48 @@
+// What a profile wants of the host, as a value: computed once, applied at start, compared with what
+// is there whenever the kernel reports a change. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "config/profile.h"
+
+namespace vpntun::session {
+
+struct HostConfig {
+  std::vector<IpPrefix> addresses;  // of the interface, host bits kept
+  std::vector<IpPrefix> routes;     // networks reached through the interface
+  bool up = true;
+  bool forwarding = false;                         // IPv4, on the tunnel interface
+  std::vector<std::string> forwarding_interfaces;  // IPv4, on these too
+  bool forwarding_v6 = false;                      // IPv6 has to be forwarded as well
+  bool masquerade = false;
+  bool operator==(const HostConfig&) const = default;
+};
+
+// Routes with kAuto: one for each allowed-ips prefix, without those that an interface address
+// brings by itself (its connected route). An interface that stays down gets no routes: the kernel
+// has none on such.
+HostConfig host_config_of(const config::Profile& profile);
+
+// Whether IPv6 addresses or allowed IPs are among what the profile says for the inside.
+bool speaks_ipv6(const config::Profile& profile);
+
+// What is on the interface now.
+struct HostSeen {
+  bool up = true;
+  std::vector<IpPrefix> addresses;
+  std::vector<IpPrefix> routes;
+};
+
+// What was wanted, set, and is gone: somebody else took it away.
+struct HostDrift {
+  bool interface_down = false;
+  std::vector<IpPrefix> addresses;
+  std::vector<IpPrefix> routes;
+  bool operator==(const HostDrift&) const = default;
+};
+HostDrift drift_of(const HostConfig& wanted, const HostSeen& seen);
+
+}  // namespace vpntun::session

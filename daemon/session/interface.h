@@ -1,0 +1,24 @@
+// The tunnel's own interface: giving a fresh one what the profile wants, and reading back what it
+// has now. All of it goes with the interface. Thread: control.
+#pragma once
+
+#include "config/profile.h"
+#include "os/netlink.h"
+#include "session/host_config.h"
+#include "session/mtu.h"
+
+namespace vpntun::session {
+
+// at_socket: a socket of the namespace the UDP socket is in, whose routes lead to the peers.
+Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile);
+
+// Sets MAC address, MTU and addresses, brings the interface up, adds the routes. Errors:
+// kAddressInUse (another interface has the address), kRouteConflict, kAccessDenied.
+void configure_interface(os::NetlinkSocket& netlink, unsigned index,
+                         const config::Interface& settings, const HostConfig& wanted,
+                         std::uint32_t mtu);
+
+// Without the interface: down and empty.
+HostSeen look_at_interface(os::NetlinkSocket& netlink, unsigned index);
+
+}  // namespace vpntun::session

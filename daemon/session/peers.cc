@@ -1,0 +1,98 @@
+#include "session/peers.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace vpntun::session {
+
+namespace {
+
+ExchangeCounts counts_of(const dataplane::Traffic& traffic) {
+  return {traffic.rx_packets, traffic.tx_packets, traffic.last_rx, traffic.last_tx};
+}
+
+}  // namespace
+
+Peers::Peers(const config::Profile& profile, service::Loop& loop, NameRules rules,
+             Resolved resolved)
+    : resolved_(std::move(resolved)),
+      resolver_(loop,
+                [this](std::size_t peer, const NameAnswer& answer) { take_answer(peer, answer); }) {
+  for (const config::Peer& settings : profile.peers) {
+    Entry& entry = entries_.emplace_back();
+    entry.settings = settings;
+    if (settings.endpoint && !settings.endpoint->address)
+      entry.name.emplace(settings.endpoint->host, settings.endpoint->port, rules);
+  }
+}
+
+std::vector<dataplane::PeerConfig> Peers::configs() const {
+  std::vector<dataplane::PeerConfig> configs;
+  for (const Entry& entry : entries_) {
+    dataplane::PeerConfig& config = configs.emplace_back();
+    config.name = entry.settings.name;
+    config.allowed_ips = entry.settings.allowed_ips;
+    config.learns = !entry.settings.endpoint;
+    if (entry.settings.endpoint && entry.settings.endpoint->address)
+      config.endpoint = Endpoint{*entry.settings.endpoint->address, entry.settings.endpoint->port};
+  }
+  return configs;
+}
+
+bool Peers::advance(const dataplane::Snapshot& snapshot, Instant now) {
+  bool active = false;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    const Exchange before = std::exchange(
+        entry.exchange, advanced(entry.exchange, counts_of(snapshot.peers[i].traffic)));
+    active = active || entry.exchange.rx_packets != before.rx_packets ||
+             entry.exchange.tx_packets != before.tx_packets;
+    if (!entry.name) continue;
+    if (entry.name->due(entry.exchange, now)) {
+      entry.name->asked(now);
+      resolver_.ask(i, entry.name->host(), entry.name->port());
+    }
+    active = active || !entry.name->endpoint();
+  }
+  return active;
+}
+
+std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
+  std::vector<PeerFacts> facts;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
+    PeerFacts& peer = facts.emplace_back();
+    peer.name = entry.settings.name;
+    peer.endpoint = snapshot.peers[i].endpoint;
+    peer.exchange = advanced(entry.exchange, counts_of(snapshot.peers[i].traffic));
+    if (!entry.name) continue;
+    peer.host = entry.name->host();
+    peer.endpoint = entry.name->endpoint();
+    peer.name_state = entry.name->state();
+    peer.name_failure = entry.name->failure();
+  }
+  return facts;
+}
+
+EndpointSource Peers::source_of(std::size_t peer, bool has_endpoint) const {
+  const Entry& entry = entries_[peer];
+  if (!has_endpoint) return EndpointSource::kNone;
+  if (!entry.settings.endpoint) return EndpointSource::kLearned;
+  return entry.name ? EndpointSource::kResolved : EndpointSource::kConfigured;
+}
+
+void Peers::take_answer(std::size_t peer, const NameAnswer& answer) {
+  PeerName& name = *entries_[peer].name;
+  const NameState before = name.state();
+  const bool moved = name.answered(answer);
+  if (moved && name.endpoint())
+    log::notice("peer {}: {} is {}", entries_[peer].settings.name, name.host(),
+                name.endpoint()->to_string());
+  else if (name.state() != before)
+    log::warning("peer {}: {} cannot be used: {}", entries_[peer].settings.name, name.host(),
+                 name.failure());
+  if (moved || name.state() != before) resolved_(peer, name.endpoint());
+}
+
+}  // namespace vpntun::session

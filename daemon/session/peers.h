@@ -1,0 +1,49 @@
+// The peers of a running session as the control thread sees them: their configuration for the
+// worker, their names on the way to addresses, and what their counters have shown. Thread: control.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "config/profile.h"
+#include "dataplane/worker.h"
+#include "service/loop.h"
+#include "session/health.h"
+#include "session/peer_name.h"
+#include "session/resolver.h"
+#include "session/status.h"
+
+namespace vpntun::session {
+
+class Peers {
+ public:
+  // resolved: a name's endpoint is another one than before (nullopt: not to be used any longer).
+  using Resolved = std::function<void(std::size_t peer, const std::optional<Endpoint>& endpoint)>;
+
+  Peers(const config::Profile& profile, service::Loop& loop, NameRules rules, Resolved resolved);
+
+  std::vector<dataplane::PeerConfig> configs() const;
+
+  // Takes in new counters and asks for names that are due. Returns whether anything moved or is
+  // still open, so that it is worth looking again soon.
+  bool advance(const dataplane::Snapshot& snapshot, Instant now);
+  // What is known of each peer, with counters newer than those of the last advance().
+  std::vector<PeerFacts> facts(const dataplane::Snapshot& snapshot) const;
+  EndpointSource source_of(std::size_t peer, bool has_endpoint) const;
+
+ private:
+  struct Entry {
+    config::Peer settings;
+    std::optional<PeerName> name;
+    Exchange exchange;
+  };
+
+  void take_answer(std::size_t peer, const NameAnswer& answer);
+
+  std::vector<Entry> entries_;
+  Resolved resolved_;
+  Resolver resolver_;
+};
+
+}  // namespace vpntun::session

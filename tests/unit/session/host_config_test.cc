@@ -1,0 +1,106 @@
+#include "session/host_config.h"
+
+#include <gtest/gtest.h>
+
+#include "session/status.h"
+#include "values.h"
+
+namespace vpntun::session {
+namespace {
+
+config::Profile profile_with(std::vector<IpPrefix> addresses, std::vector<IpPrefix> allowed_ips) {
+  config::Profile profile;
+  profile.interface.addresses = std::move(addresses);
+  config::Peer peer;
+  peer.name = "server";
+  peer.allowed_ips = std::move(allowed_ips);
+  profile.peers.push_back(peer);
+  return profile;
+}
+
+TEST(HostConfig, RoutesEveryAllowedPrefixByItself) {
+  const auto profile =
+      profile_with(prefixes({"192.168.53.99/24"}), prefixes({"192.168.60.0/24", "2001:db8::/64"}));
+  const HostConfig wanted = host_config_of(profile);
+  EXPECT_EQ(wanted.addresses, prefixes({"192.168.53.99/24"}));
+  EXPECT_EQ(wanted.routes, prefixes({"192.168.60.0/24", "2001:db8::/64"}));
+}
+
+TEST(HostConfig, LeavesOutWhatAnAddressBringsAsItsConnectedRoute) {
+  const auto profile = profile_with(prefixes({"192.168.53.99/24", "fd00::1/64"}),
+                                    prefixes({"192.168.53.0/24", "fd00::/64", "192.168.53.0/25"}));
+  EXPECT_EQ(host_config_of(profile).routes, prefixes({"192.168.53.0/25"}));
+}
+
+TEST(HostConfig, RoutesAPrefixOfTwoPeersOnce) {
+  auto profile = profile_with({}, prefixes({"10.0.0.0/8"}));
+  profile.peers.push_back(profile.peers.front());
+  EXPECT_EQ(host_config_of(profile).routes, prefixes({"10.0.0.0/8"}));
+}
+
+TEST(HostConfig, RoutesNothingWhenRoutesAreOff) {
+  auto profile = profile_with({}, prefixes({"10.0.0.0/8"}));
+  profile.routing.mode = config::RouteMode::kOff;
+  EXPECT_TRUE(host_config_of(profile).routes.empty());
+}
+
+TEST(HostConfig, RoutesExactlyWhatIsListed) {
+  auto profile = profile_with(prefixes({"192.168.53.99/24"}), prefixes({"10.0.0.0/8"}));
+  profile.routing.mode = config::RouteMode::kListed;
+  profile.routing.routes = prefixes({"172.16.0.0/12"});
+  EXPECT_EQ(host_config_of(profile).routes, prefixes({"172.16.0.0/12"}));
+}
+
+TEST(HostConfig, RoutesNothingThroughAnInterfaceThatStaysDown) {
+  auto profile = profile_with({}, prefixes({"10.0.0.0/8"}));
+  profile.interface.up = false;
+  const HostConfig wanted = host_config_of(profile);
+  EXPECT_FALSE(wanted.up);
+  EXPECT_TRUE(wanted.routes.empty());
+}
+
+TEST(HostConfig, ForwardsIpv6OnlyWhereThereIsSome) {
+  auto profile = profile_with(prefixes({"192.168.53.98/24"}), prefixes({"192.168.53.0/24"}));
+  profile.routing.forwarding = true;
+  profile.routing.forwarding_interfaces = {"eth1"};
+  EXPECT_TRUE(host_config_of(profile).forwarding);
+  EXPECT_EQ(host_config_of(profile).forwarding_interfaces, std::vector<std::string>{"eth1"});
+  EXPECT_FALSE(host_config_of(profile).forwarding_v6);
+  profile.peers.front().allowed_ips.push_back(prefix("fd00::/64"));
+  EXPECT_TRUE(host_config_of(profile).forwarding_v6);
+  profile.routing.forwarding = false;
+  EXPECT_FALSE(host_config_of(profile).forwarding_v6);
+}
+
+TEST(HostDrift, IsEmptyWhenAllIsThere) {
+  const auto profile = profile_with(prefixes({"192.168.53.99/24"}), prefixes({"10.0.0.0/8"}));
+  // More than we want is the business of whoever added it.
+  const HostSeen seen{true, prefixes({"fe80::1/64", "192.168.53.99/24"}),
+                      prefixes({"192.168.53.0/24", "10.0.0.0/8"})};
+  EXPECT_EQ(drift_of(host_config_of(profile), seen), HostDrift{});
+}
+
+TEST(HostDrift, NamesWhatIsGone) {
+  const auto profile = profile_with(prefixes({"192.168.53.99/24"}), prefixes({"10.0.0.0/8"}));
+  const HostDrift drift = drift_of(host_config_of(profile), HostSeen{false, {}, {}});
+  EXPECT_TRUE(drift.interface_down);
+  EXPECT_EQ(drift.addresses, prefixes({"192.168.53.99/24"}));
+  EXPECT_EQ(drift.routes, prefixes({"10.0.0.0/8"}));
+}
+
+TEST(HostDrift, AnInterfaceThatIsToBeDownMayBeUp) {
+  auto profile = profile_with({}, {});
+  profile.interface.up = false;
+  EXPECT_EQ(drift_of(host_config_of(profile), HostSeen{true, {}, {}}), HostDrift{});
+  EXPECT_EQ(drift_of(host_config_of(profile), HostSeen{false, {}, {}}), HostDrift{});
+}
+
+TEST(EndpointSource, HasTheWordsOfTheBus) {
+  EXPECT_EQ(to_string(EndpointSource::kNone), "none");
+  EXPECT_EQ(to_string(EndpointSource::kConfigured), "configured");
+  EXPECT_EQ(to_string(EndpointSource::kResolved), "resolved");
+  EXPECT_EQ(to_string(EndpointSource::kLearned), "learned");
+}
+
+}  // namespace
+}  // namespace vpntun::session
