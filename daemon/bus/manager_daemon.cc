@@ -1,0 +1,71 @@
+#include "bus/manager_daemon.h"
+
+#include <sdbus-c++/sdbus-c++.h>
+#include <signal.h>
+
+#include <memory>
+
+#include "bus/authority.h"
+#include "bus/connection.h"
+#include "bus/control.h"
+#include "bus/manager_object.h"
+#include "bus/session_watch.h"
+#include "bus/systemd_launcher.h"
+#include "dbus/names.h"
+#include "manager/process_launcher.h"
+#include "service/notify.h"
+
+namespace vpntun::bus {
+
+namespace {
+
+bool systemd_is_on(Connection& connection) {
+  bool owned = false;
+  connection.driver()
+      .callMethod("NameHasOwner")
+      .onInterface("org.freedesktop.DBus")
+      .withArguments(std::string("org.freedesktop.systemd1"))
+      .storeResultsTo(owned);
+  return owned;
+}
+
+std::unique_ptr<manager::Launcher> make_launcher(const Options& options, Connection& connection,
+                                                 service::Loop& loop) {
+  using Kind = Options::Launcher;
+  const bool systemd = options.launcher == Kind::kSystemd ||
+                       (options.launcher == Kind::kAuto && systemd_is_on(connection));
+  if (systemd) return std::make_unique<SystemdLauncher>(connection);
+  manager::ProcessLauncher::Options process;
+  for (const std::string& folder : options.profile_folders) {
+    process.arguments.emplace_back("--profile-folder");
+    process.arguments.push_back(folder);
+  }
+  process.runtime_folder = options.runtime_folder;
+  return std::make_unique<manager::ProcessLauncher>(loop, process);
+}
+
+}  // namespace
+
+void run_manager(const Options& options) {
+  service::Loop loop;
+  Connection connection(loop);
+  // First of all: a second manager must not touch what belongs to this one.
+  connection.request_name(std::string(dbus::kManagerName));
+  manager::Catalogue catalogue(loop, options.profile_folders);
+  const std::unique_ptr<manager::Launcher> launcher = make_launcher(options, connection, loop);
+  manager::Manager manager(loop, catalogue, *launcher);
+  Authority authority(connection);
+  SessionWatch sessions(connection, manager);
+  Control control(authority, manager, sessions);
+  ManagerObject object(connection, manager, control, VPNTUN_VERSION, std::string(launcher->name()));
+  const auto end = [&loop] { loop.exit(0); };
+  const service::EventSource terminated = loop.add_signal(SIGTERM, end);
+  const service::EventSource interrupted = loop.add_signal(SIGINT, end);
+  log::info("manager {}: {} profiles, sessions by {}", VPNTUN_VERSION, manager.tunnels().size(),
+            launcher->name());
+  service::notify_ready();
+  loop.run();
+  service::notify_stopping();
+}
+
+}  // namespace vpntun::bus

@@ -1,0 +1,33 @@
+// Replies to methods that end later. A caller that is gone by then changes nothing. Thread:
+// control.
+#pragma once
+
+#include <sdbus-c++/MethodResult.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "bus/errors.h"
+
+namespace vpntun::bus {
+
+// sdbus::Result as something a std::function can hold.
+template <typename... Values>
+class Reply {
+ public:
+  explicit Reply(sdbus::Result<Values...>&& result)
+      : result_(std::make_shared<sdbus::Result<Values...>>(std::move(result))) {}
+
+  void operator()(const Values&... values) const {
+    shielded("reply", [&] { result_->returnResults(values...); })();
+  }
+  void fail(const sdbus::Error& error) const {
+    shielded("reply", [&] { result_->returnError(error); })();
+  }
+
+ private:
+  std::shared_ptr<sdbus::Result<Values...>> result_;
+};
+
+}  // namespace vpntun::bus

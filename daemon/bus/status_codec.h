@@ -1,0 +1,31 @@
+// Status as D-Bus a{sv} and as JSON: the keys of both are the same, docs/dbus.md lists them. Called
+// by Control and by the session's objects. Pure.
+#pragma once
+
+#include <sdbus-c++/Types.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "manager/tunnel.h"
+#include "session/status.h"
+
+namespace vpntun::bus {
+
+using Dictionary = std::map<std::string, sdbus::Variant>;
+
+std::string_view word_of(config::Kind kind) noexcept;
+std::string_view word_of(config::Encryption encryption) noexcept;
+std::string_view word_of(session::EndpointSource source) noexcept;
+
+// What a session knows about itself.
+Dictionary to_dictionary(const session::Status& status);
+// What the manager knows, with the session's part where there is one (nullptr: it did not answer).
+Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session);
+// {"schema":"vpnctl.status/1","generated":"2026-01-31T12:00:00Z","tunnels":[...]}
+std::string to_json(const std::vector<Dictionary>& tunnels,
+                    std::chrono::system_clock::time_point now);
+
+}  // namespace vpntun::bus
