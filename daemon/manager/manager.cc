@@ -36,6 +36,7 @@ Manager::Manager(service::Loop& loop, Catalogue& catalogue, Launcher& launcher)
 
 void Manager::observe(Observer observer) {
   observer_ = std::move(observer);
+  if (!observer_.appeared) return;
   for (const auto& [name, known] : tunnels_) observer_.appeared(known);
 }
 

@@ -33,7 +33,7 @@ class Manager {
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
 
-  // Told of every tunnel known already, and from then on of every change.
+  // Told of every tunnel known already, and from then on of every change; {} takes it away.
   void observe(Observer observer);
   const std::map<std::string, Tunnel>& tunnels() const noexcept { return tunnels_; }
   // Throws Error kNoSuchTunnel.
