@@ -113,7 +113,7 @@ IpPrefix IpPrefix::network() const noexcept {
   std::array<std::uint8_t, 16> masked{};
   const auto bytes = address.bytes();
   for (unsigned i = 0; i < bytes.size(); ++i) {
-    const unsigned kept = std::clamp(static_cast<int>(length) - static_cast<int>(i * 8), 0, 8);
+    const unsigned kept = std::min(length - std::min(length, i * 8), 8u);
     masked[i] = static_cast<std::uint8_t>(bytes[i] & (0xff00u >> kept));
   }
   if (address.is_v4())
