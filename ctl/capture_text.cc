@@ -36,10 +36,14 @@ void read_part(std::string_view part, CaptureComment& comment) {
     comment.dropped = escaped(*reason);
   } else if (part == "injected") {
     comment.injected = true;
+  } else if (part == "flooded") {
+    comment.flooded = true;
   } else if (part == "out") {
     comment.direction = Direction::kOut;
   } else if (part == "in") {
     comment.direction = Direction::kIn;
+  } else {
+    comment.remark = escaped(part);
   }
 }
 
@@ -47,11 +51,14 @@ packet::Layer layer_of(const CaptureRecord& record) {
   return record.link == packet::LinkType::kEthernet ? packet::Layer::kEthernet : packet::Layer::kIp;
 }
 
-// "From tun ==>", from the interface to the peer; "From socket <==", the other way.
+// Where a packet comes from and which way it goes: "From tun ==>", from the interface to the peer;
+// "From socket <==", the other way.
 std::string_view origin(const CaptureRecord& record, const CaptureComment& comment) {
   if (comment.injected) return "Injected <==";
   const Direction direction =
       record.direction == Direction::kUnknown ? comment.direction : record.direction;
+  // What nobody sent us is our own: the answer to a packet that is too big.
+  if (direction == Direction::kIn && !comment.remark.empty()) return "From vpntund <==";
   if (direction == Direction::kIn) return "From socket <==";
   return record.link == packet::LinkType::kEthernet ? "From tap ==>" : "From tun ==>";
 }
@@ -93,16 +100,24 @@ std::string CaptureText::lines(const Half* inner, const Half* outer) {
   const std::string& dropped = !first.comment.dropped.empty() || outer == nullptr
                                    ? first.comment.dropped
                                    : outer->comment.dropped;
+  if (!first.comment.remark.empty()) out += fmt::format("    {}\n", first.comment.remark);
   if (!dropped.empty()) out += fmt::format("    dropped: {}\n", dropped);
   if (hex_dump_)
     out += packet::hex_dump(first.record.bytes, layer_of(first.record), first.record.bytes.size());
-  ++packets_;
+  if (!first.shown) ++packets_;
   return out;
 }
 
 std::string CaptureText::lines_of_one(const Half& half) {
+  if (half.shown) return {};
   const bool inner = half.record.interface == kInner;
   return lines(inner ? &half : nullptr, inner ? nullptr : &half);
+}
+
+std::string CaptureText::join(Half& inner, const Half& outer) {
+  std::string out = lines(&inner, &outer);
+  inner.shown = inner.comment.flooded;
+  return out;
 }
 
 std::string CaptureText::add(const CaptureRecord& record) {
@@ -112,8 +127,8 @@ std::string CaptureText::add(const CaptureRecord& record) {
   const auto other = waiting_.find(*comment.pair);
   if (other != waiting_.end() && other->second.record.interface != record.interface) {
     const bool inner = record.interface == kInner;
-    std::string out = lines(inner ? &half : &other->second, inner ? &other->second : &half);
-    waiting_.erase(other);
+    std::string out = inner ? join(half, other->second) : join(other->second, half);
+    if (inner || !other->second.shown) waiting_.erase(other);
     return out;
   }
   // What was dropped or injected goes no further: no other half will come.

@@ -15,12 +15,14 @@ namespace vpntun::ctl {
 
 using CaptureRecord = packet::PcapngReader::Record;
 
-// What a record's comment says. Parts that are absent or not understood are left out.
+// What a record's comment says.
 struct CaptureComment {
   std::optional<std::uint64_t> pair;
   std::string peer;     // empty: none
   std::string dropped;  // the reason; empty: it was not
   bool injected = false;
+  bool flooded = false;  // a frame that goes to several peers: one inner record, one outer for each
+  std::string remark;    // anything else
   packet::Direction direction = packet::Direction::kUnknown;
 };
 CaptureComment parse_comment(std::string_view comment);
@@ -41,12 +43,14 @@ class CaptureText {
   struct Half {
     CaptureRecord record;
     CaptureComment comment;
+    bool shown = false;  // with the first of several datagrams; waits for the others
   };
   // Halves that wait for the other; the data plane writes both together, so few ever do.
   static constexpr std::size_t kMaxWaiting = 64;
 
   std::string lines(const Half* inner, const Half* outer);
   std::string lines_of_one(const Half& half);
+  std::string join(Half& inner, const Half& outer);
 
   bool hex_dump_;
   std::uint64_t packets_ = 0;

@@ -67,29 +67,31 @@ std::string_view shown(const Cell& cell) {
   return cell.text.empty() ? kNothing : cell.text;
 }
 
-// One line of a table. Cells are padded to widths, all but the last; the line stops at the
-// terminal's edge.
+// Narrower columns than this say nothing.
+constexpr std::size_t kNarrowest = 6;
+
+// One line of a table, each cell cut and padded to its column's width.
 std::string line(const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
                  const Style& style, std::size_t indent) {
   std::string out(indent, ' ');
-  std::size_t column = indent;
   for (std::size_t i = 0; i < row.size(); ++i) {
-    std::string text{shown(row[i])};
-    if (style.columns != 0) {
-      if (column >= style.columns) break;
-      text = cut(text, style.columns - column);
-    }
-    const std::size_t width = display_width(text);
+    const std::string text = cut(shown(row[i]), widths[i]);
     out += paint(style, row[i].colour, text);
-    column += width;
-    if (i + 1 < row.size()) {
-      const std::size_t gap = widths[i] + 2 - std::min(width, widths[i]);
-      out.append(gap, ' ');
-      column += gap;
-    }
+    out.append(widths[i] - display_width(text) + 2, ' ');
   }
   out.erase(out.find_last_not_of(' ') + 1);
   return out + '\n';
+}
+
+// Takes from the widest columns until all fit into a terminal, as far as that makes sense.
+void shrink(std::vector<std::size_t>& widths, std::size_t columns) {
+  std::size_t total = 2 * (widths.size() - 1);
+  for (const std::size_t width : widths) total += width;
+  for (; total > columns; --total) {
+    const auto widest = std::max_element(widths.begin(), widths.end());
+    if (*widest <= kNarrowest) return;
+    --*widest;
+  }
 }
 
 }  // namespace
@@ -163,6 +165,25 @@ std::string cut(std::string_view text, std::size_t columns) {
   return std::string(text.substr(0, bytes)) + "…";
 }
 
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines;
+  std::size_t width = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    const std::size_t word_width = display_width(word);
+    if (lines.empty() || width + 1 + word_width > columns) {
+      lines.emplace_back(word);
+      width = word_width;
+    } else {
+      (lines.back() += ' ') += word;
+      width += 1 + word_width;
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
 std::string Table::text(const Style& style, std::size_t indent) const {
   std::vector<Cell> header;
   std::vector<std::size_t> widths;
@@ -173,6 +194,7 @@ std::string Table::text(const Style& style, std::size_t indent) const {
       width = std::max(width, display_width(shown(row[i])));
     widths.push_back(width);
   }
+  if (style.columns != 0) shrink(widths, style.columns - std::min(indent, style.columns));
   std::string out = line(header, widths, style, indent);
   for (const std::vector<Cell>& row : rows_) out += line(row, widths, style, indent);
   return out;

@@ -42,6 +42,10 @@ std::size_t display_width(std::string_view text);
 // The text in at most `columns` display columns, its end replaced by an ellipsis when it is longer.
 std::string cut(std::string_view text, std::size_t columns);
 
+// The text broken at spaces into lines of at most `columns` display columns; a longer word stays
+// whole.
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
+
 struct Cell {
   std::string text;
   Colour colour = Colour::kNone;
@@ -54,7 +58,8 @@ class Table {
 
   // Requires as many cells as the header has. An empty cell shows kNothing.
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
-  // Each line starts with `indent` spaces; on a terminal each is cut to its width.
+  // Each line starts with `indent` spaces. On a terminal the widest columns are cut until the lines
+  // fit.
   std::string text(const Style& style, std::size_t indent = 0) const;
 
  private:

@@ -90,11 +90,14 @@ class Fields {
 
   void add(std::string_view label, const std::string& value, Colour colour = Colour::kNone) {
     if (value.empty()) return;
-    std::string shown = value;
-    if (style_.columns > kIndent + kLabelWidth)
-      shown = cut(value, style_.columns - kIndent - kLabelWidth);
-    out_ += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, label, kLabelWidth,
-                        paint(style_, colour, shown));
+    constexpr std::size_t kBefore = kIndent + kLabelWidth;
+    const bool whole = style_.columns <= 2 * kBefore;  // no terminal, or hopeless
+    for (const std::string& line :
+         whole ? std::vector{value} : wrapped(value, style_.columns - kBefore)) {
+      out_ += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, label, kLabelWidth,
+                          paint(style_, colour, line));
+      label = "";
+    }
   }
   std::string text() && { return std::move(out_); }
 

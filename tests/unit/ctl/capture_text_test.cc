@@ -118,6 +118,34 @@ TEST(CaptureText, ShowsAtOnceWhatWasDroppedOrInjected) {
             "Injected <==: 192.168.60.101 --> 192.168.53.99 ICMP echo reply id 77 seq 1 ttl 64\n|");
 }
 
+TEST(CaptureText, ShowsAFloodedFrameWithEachDatagramAndCountsItOnce) {
+  Stream stream;
+  stream.add(0, kRequest, Direction::kOut, "pair 1, out, flooded");
+  stream.add(1, carried("10.0.2.7:1", "10.0.2.8:1", kRequest), Direction::kOut,
+             "pair 1, peer a, out");
+  stream.add(1, carried("10.0.2.7:1", "10.0.2.9:1", kRequest), Direction::kOut,
+             "pair 1, peer b, out");
+  CaptureText text(false);
+  std::string out;
+  for (const CaptureRecord& record : stream.records()) out += text.add(record);
+  const std::string inner =
+      "From tun ==>: 192.168.53.99 --> 192.168.60.101 ICMP echo request id 77 seq 1 ttl 64\n";
+  EXPECT_EQ(out, inner + "    in UDP 10.0.2.7:1 -> 10.0.2.8:1, 20 IP + 8 UDP + 84 = 112 bytes\n" +
+                     inner +
+                     "    in UDP 10.0.2.7:1 -> 10.0.2.9:1, 20 IP + 8 UDP + 84 = 112 bytes\n");
+  EXPECT_EQ(text.rest(), "");
+  EXPECT_EQ(text.packets(), 1u);
+}
+
+TEST(CaptureText, TellsTheDaemonsOwnAnswersFromPackets) {
+  Stream stream;
+  stream.add(0, kReply, Direction::kIn, "answer to a packet too big");
+  EXPECT_EQ(
+      stream.text(),
+      "From vpntund <==: 192.168.60.101 --> 192.168.53.99 ICMP echo reply id 77 seq 1 ttl 64\n"
+      "    answer to a packet too big\n|");
+}
+
 TEST(CaptureText, GivesOutHalvesThatStayAlone) {
   Stream stream;
   stream.add(0, kRequest, Direction::kOut, "pair 1, peer server, out");
@@ -169,6 +197,7 @@ TEST(ParseComment, TakesEveryPartAndForgivesOthers) {
   EXPECT_EQ(comment.pair, 612u);
   EXPECT_EQ(comment.peer, "bob");
   EXPECT_EQ(comment.dropped, "too-big");
+  EXPECT_EQ(comment.remark, "later words");
   EXPECT_EQ(comment.direction, Direction::kIn);
   EXPECT_FALSE(comment.injected);
   for (const char* text :

@@ -46,13 +46,15 @@ class FakeDaemon:
             file.write(f"{name}\n")
 
     def reply(self, member, body, path):
-        """(signature, values) for a call, or Answer."""
+        """(signature, values) for a call; values None: never answered. Raises Answer."""
         if member == "List":
             return "a(sosss)", ([(n, f"/org/vpntun1/tunnel/{label(n)}", "running", "healthy", "tun0")
                                  for n in self.names()],)
         if member == "Describe":
             with open(os.path.join(self.folder, "document.json"), encoding="utf-8") as file:
                 return "s", (file.read(),)
+        if member == "Start" and body[0] == "slow":
+            return None, None
         if member in ("Start", "Restart"):
             self.start(body[0])
             return "o", (f"/org/vpntun1/tunnel/{label(body[0])}",)
@@ -101,7 +103,8 @@ def main(address, folder):
         fields = message.header.fields
         try:
             signature, values = daemon.reply(fields[HeaderFields.member], message.body, fields[HeaderFields.path])
-            connection.send(new_method_return(message, signature, values))
+            if values is not None:
+                connection.send(new_method_return(message, signature, values))
         except Answer as answer:
             connection.send(new_error(message, answer.args[0], "s", (answer.args[1],)))
 

@@ -72,11 +72,24 @@ TEST(Table, AlignsByDisplayColumnsAndMarksWhatIsAbsent) {
             "l2      stopped  -\n");
 }
 
-TEST(Table, IsCutToATerminalOnly) {
-  EXPECT_EQ(sample().text({.colour = false, .columns = 24, .rows = 0}, 1),
-            " NAME    STATE    ADDRE…\n"
-            " Zürich  running  192.1…\n"
+TEST(Table, CutsItsWidestColumnToFitATerminal) {
+  EXPECT_EQ(sample().text({.colour = false, .columns = 26, .rows = 0}, 1),
+            " NAME    STATE    ADDRESS\n"
+            " Zürich  running  192.168…\n"
             " l2      stopped  -\n");
+}
+
+TEST(Table, StopsCuttingWhereNothingWouldBeLeft) {
+  EXPECT_EQ(sample().text({.colour = false, .columns = 5, .rows = 0}),
+            "NAME    STATE   ADDRE…\n"
+            "Zürich  runni…  192.1…\n"
+            "l2      stopp…  -\n");
+}
+
+TEST(Wrapped, BreaksAtSpaces) {
+  EXPECT_EQ(wrapped("one two three", 7), (std::vector<std::string>{"one two", "three"}));
+  EXPECT_EQ(wrapped("a-very-long-word b", 4), (std::vector<std::string>{"a-very-long-word", "b"}));
+  EXPECT_EQ(wrapped("", 4), std::vector<std::string>{});
 }
 
 TEST(Table, PaintsCellsWithoutMovingColumns) {

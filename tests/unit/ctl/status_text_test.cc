@@ -76,6 +76,16 @@ TEST(Detail, OfARunningTunnel) {
 )");
 }
 
+TEST(Detail, WrapsLongSentencesOnATerminal) {
+  const std::string text =
+      detail_text(tunnels()[0], {.colour = false, .columns = 60, .rows = 24}, kNowUsec);
+  EXPECT_NE(text.find("   Dropped     17 inner source not in the peer's allowed-ips\n"
+                      "               (last: 192.168.1.20 -> 10.0.0.1 from\n"
+                      "               10.0.2.8:9090, 7 s ago)\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(Detail, TellsWhichEndpointsWereLearned) {
   const std::string text = detail_text(tunnels()[1], {}, kNowUsec);
   EXPECT_NE(text.find("10.0.2.7:41872 (learned)"), std::string::npos) << text;

@@ -23,7 +23,7 @@ TUNNELS = [
     {"name": "sick", "state": "running", "health": "failing", "reason": {"code": "no-reply", "text": "silence"}},
     {"name": "l2", "state": "running", "health": "unknown", "kind": "tap"},
     {"name": "taken", "state": "stopped"}, {"name": "denied", "state": "stopped"},
-    {"name": "invalid", "state": "stopped"}, {"name": "hostile", "state": "stopped"},
+    {"name": "invalid", "state": "stopped"}, {"name": "slow", "state": "stopped"}, {"name": "hostile", "state": "stopped"},
 ]
 
 
@@ -102,6 +102,12 @@ def test_errors_of_start(world, name, code, advice):
     done = world.run("start", name)
     assert done.returncode == code
     assert advice in done.stderr
+
+
+def test_a_daemon_that_does_not_answer_in_time(world):
+    done = world.run("start", "slow", "--timeout", "1")
+    assert done.returncode == 7
+    assert "--timeout SECONDS" in done.stderr
 
 
 def test_an_invalid_profile_shows_its_mistakes(world):
