@@ -19,9 +19,10 @@ struct InterfaceAddress {
 // Pure: an RTM_NEWADDR or RTM_DELADDR message; nullopt if it is malformed or of another family.
 std::optional<InterfaceAddress> parse_address(const nlmsghdr& message);
 
-// Usable at once: no duplicate address detection for IPv6. IPv4 gets no broadcast address.
-// Errors: kAddressInUse (the interface has it already), kAccessDenied. An IPv4 address that another
-// interface has is accepted by the kernel: ask find_owner first.
+// Usable at once if the interface is up (IPv6: soon after it goes up otherwise): there is no
+// duplicate address detection. IPv4 gets no broadcast address. Errors: kAddressInUse (the interface
+// has it already), kAccessDenied. An IPv4 address that another interface has is accepted by the
+// kernel: ask find_owner first.
 void add_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
 void remove_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
 // All interfaces, both families.

@@ -39,10 +39,7 @@ void append_notice(const nlmsghdr& message, std::vector<Notice>& notices) {
 
 std::vector<Notice> parse_notices(std::span<const std::uint8_t> datagram) {
   std::vector<Notice> notices;
-  int left = static_cast<int>(datagram.size());
-  const nlmsghdr* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
-  for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
-    append_notice(*message, notices);
+  for (const nlmsghdr* message : messages_in(datagram)) append_notice(*message, notices);
   return notices;
 }
 

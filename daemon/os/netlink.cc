@@ -48,13 +48,10 @@ void set_option(int fd, int level, int option, int value, std::string_view attem
   if (::setsockopt(fd, level, option, &value, sizeof(value)) < 0) throw_errno(errno, attempted);
 }
 
-// Calls `each(message)` for the messages in a datagram that answer request `sequence`, until it
-// returns false.
+// Calls `each(message)` for the messages that answer request `sequence`, until it returns false.
 template <typename Each>
 void for_each_answer(std::span<const std::uint8_t> datagram, std::uint32_t sequence, Each each) {
-  int left = static_cast<int>(datagram.size());
-  const nlmsghdr* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
-  for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+  for (const nlmsghdr* message : messages_in(datagram)) {
     if (message->nlmsg_seq == sequence && !each(*message)) return;
   }
 }
@@ -171,6 +168,19 @@ void NetlinkSocket::dump(NetlinkMessage& message, std::string_view attempted,
     if (dump_once(attempted, each)) return;
   }
   throw Error(ErrorKind::kFailed, "{}: it keeps changing while it is read", attempted);
+}
+
+// Not mnl_nlmsg_ok(), which takes a length beyond 2 GiB for a negative one that fits.
+std::vector<const nlmsghdr*> messages_in(std::span<const std::uint8_t> datagram) {
+  std::vector<const nlmsghdr*> messages;
+  while (datagram.size() >= sizeof(nlmsghdr)) {
+    const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
+    const std::size_t length = message->nlmsg_len;
+    if (length < sizeof(nlmsghdr) || length > datagram.size()) break;
+    messages.push_back(message);
+    datagram = datagram.subspan(std::min<std::size_t>(MNL_ALIGN(length), datagram.size()));
+  }
+  return messages;
 }
 
 Attributes::Attributes(const nlmsghdr& message, std::size_t family_header_size) noexcept {

@@ -81,6 +81,9 @@ class NetlinkSocket {
   std::vector<std::uint8_t> buffer_;
 };
 
+// The messages in a datagram; ends at the first that does not fit.
+std::vector<const nlmsghdr*> messages_in(std::span<const std::uint8_t> datagram);
+
 // The attributes behind the family header of a message, or nested in another one, for a range-for.
 // Ends at the first that does not fit. (libmnl's macros for this are C only.)
 class Attributes {

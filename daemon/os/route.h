@@ -18,12 +18,12 @@ namespace vpntun::os {
 inline constexpr std::uint8_t kRouteProtocol = 117;
 
 struct Route {
-  IpPrefix destination;              // length 0: the default route of its family
-  unsigned index = 0;                // interface; with a gateway 0 = the kernel finds it
-  std::optional<IpAddress> gateway;  // none: on the link
-  std::optional<IpAddress> source;   // preferred source address
-  std::uint32_t metric = 0;          // 0: the kernel's default (IPv4 0, IPv6 1024)
-  std::uint32_t mtu = 0;             // bytes; 0: the link's
+  IpPrefix destination;                   // length 0: the default route of its family
+  unsigned index = 0;                     // interface; with a gateway 0 = the kernel finds it
+  std::optional<IpAddress> gateway = {};  // none: on the link
+  std::optional<IpAddress> source = {};   // preferred source address
+  std::uint32_t metric = 0;               // 0: the kernel's default (IPv4 0, IPv6 1024)
+  std::uint32_t mtu = 0;                  // bytes; 0: the link's
   std::uint8_t protocol = kRouteProtocol;
   bool operator==(const Route&) const = default;
 };
@@ -44,8 +44,8 @@ std::size_t sweep_routes(NetlinkSocket& netlink, std::uint8_t protocol = kRouteP
 
 struct RouteQuery {
   IpAddress destination;
-  std::optional<IpAddress> source;  // required with input_index
-  unsigned input_index = 0;         // a packet that came in on this interface; 0: one of our own
+  std::optional<IpAddress> source = {};  // required with input_index
+  unsigned input_index = 0;  // a packet that came in on this interface; 0: one of our own
   std::uint32_t mark = 0;
 };
 
@@ -68,9 +68,9 @@ struct RouteAnswer {
   int error_number = 0;
   RouteType type = RouteType::kNone;
   unsigned index = 0;  // outgoing interface
-  std::optional<IpAddress> gateway;
-  std::optional<IpAddress> source;  // the source address the kernel would choose
-  std::uint32_t mtu = 0;            // bytes, of the route or of a learned path; 0: the link's
+  std::optional<IpAddress> gateway = {};
+  std::optional<IpAddress> source = {};  // the source address the kernel would choose
+  std::uint32_t mtu = 0;                 // bytes, of the route or of a learned path; 0: the link's
 };
 
 RouteAnswer lookup_route(NetlinkSocket& netlink, const RouteQuery& query);

@@ -1,15 +1,28 @@
 #include "os/sysctl.h"
 
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
 #include <charconv>
-#include <fstream>
-#include <iterator>
+
+#include "base/unique_fd.h"
 
 namespace vpntun::os {
 namespace {
 
+// The whole text; empty if there is none to read.
 std::string read_text(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> part;
+  while (fd) {
+    const ssize_t length = ::read(fd.get(), part.data(), part.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) break;
+    text.append(part.data(), static_cast<std::size_t>(length));
+  }
+  return text;
 }
 
 // Takes what lies before the separator off the front of `text`; all of it if there is none.
