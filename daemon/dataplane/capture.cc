@@ -85,6 +85,7 @@ bool CaptureTap::make_room(std::size_t bytes) noexcept {
 }
 
 bool CaptureTap::flush() noexcept {
+  if (reader_gone) return false;
   report_losses();
   while (has_pending()) {
     const ssize_t written =

@@ -54,7 +54,8 @@ class CaptureTap {
   // Writes what the pipe takes. False: the reader is gone.
   bool flush() noexcept;
 
-  bool watched = false;  // the loop waits for the pipe to become writable
+  bool watched = false;      // the loop waits for the pipe to become writable
+  bool reader_gone = false;  // the loop was told
 
  private:
   bool make_room(std::size_t bytes) noexcept;

@@ -15,7 +15,7 @@ namespace {
 // Packets of one direction before the other has its turn.
 constexpr std::size_t kBudget = 4 * packet::kBatchSize;
 
-// epoll's word for who is ready.
+// epoll's word for who is ready; for a capture, its id is added.
 enum Source : std::uint64_t { kInsideReady, kOutsideReady, kMailReady, kCaptureReady };
 
 std::uint64_t random_seed() {
@@ -49,6 +49,7 @@ void Loop::watch(int operation, int fd, std::uint32_t events, std::uint64_t sour
 
 void Loop::run() noexcept {
   std::array<epoll_event, 8> ready{};
+  stopping_ = false;
   while (!stopping_) {
     const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
     tables_.now = BootClock::now();
@@ -68,7 +69,10 @@ void Loop::run() noexcept {
           else if (!blocked_)
             carry_outbound();
           break;
-        default:
+        default:  // a writable one is flushed below
+          for (CaptureTap& tap : tables_.captures.taps())
+            if (event.data.u64 == kCaptureReady + tap.id() && (event.events & EPOLLERR) != 0)
+              tap.reader_gone = true;
           break;
       }
     }
@@ -108,7 +112,8 @@ void Loop::obey(Command& command) noexcept {
   } else if (auto* capture = std::get_if<AddCapture>(&command)) {
     const int fd = capture->pipe.get();
     tables_.captures.add(capture->id, std::move(capture->pipe), capture->options);
-    watch(EPOLL_CTL_ADD, fd, 0, kCaptureReady);  // EPOLLERR, the reader's end, is always told
+    watch(EPOLL_CTL_ADD, fd, 0,
+          kCaptureReady + capture->id);  // EPOLLERR, the reader's end, is always told
   } else if (auto* injection = std::get_if<Inject>(&command)) {
     notices_.post(Injected{injection->token, inbound_.inject(injection->bytes)});
   } else {
@@ -133,7 +138,8 @@ void Loop::flush_captures() noexcept {
     }
     if (tap.has_pending() != tap.watched) {
       tap.watched = tap.has_pending();
-      watch(EPOLL_CTL_MOD, tap.fd(), tap.watched ? std::uint32_t{EPOLLOUT} : 0u, kCaptureReady);
+      watch(EPOLL_CTL_MOD, tap.fd(), tap.watched ? std::uint32_t{EPOLLOUT} : 0u,
+            kCaptureReady + tap.id());
     }
     ++i;
   }

@@ -69,7 +69,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   void start();
-  // Ends and joins the thread; packets still held are given up. May be called twice.
+  // Ends and joins the thread; start() goes on where it ended. May be called twice.
   void stop() noexcept;
 
   // Replaces all peers. Those with a known name keep their counters and, when they learn, their

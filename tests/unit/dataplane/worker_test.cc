@@ -1,0 +1,304 @@
+// Whole workers with their threads, over socket pairs.
+#include "dataplane/worker.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <thread>
+
+#include "packet/pcapng.h"
+#include "simulated.h"
+
+namespace vpntun::dataplane {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A pair of connected datagram sockets, non-blocking.
+std::pair<UniqueFd, UniqueFd> wire() {
+  int ends[2];
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+void write_all(int fd, packet::Batch& batch) {
+  for (packet::Packet& packet : batch.packets()) {
+    const ssize_t sent = ::send(fd, packet.bytes.data(), packet.bytes.size(), MSG_NOSIGNAL);
+    packet.error_number = sent < 0 ? errno : 0;
+    packet.verdict = sent >= 0           ? packet::SendVerdict::kSent
+                     : (errno == EAGAIN) ? packet::SendVerdict::kWouldBlock
+                                         : packet::SendVerdict::kRefused;
+  }
+}
+
+class WireInside final : public packet::InsidePort {
+ public:
+  explicit WireInside(UniqueFd fd) : fd_(std::move(fd)) {}
+  int fd() const noexcept override { return fd_.get(); }
+  bool receive(packet::Batch& batch) noexcept override {
+    while (!batch.full()) {
+      const auto room = batch.room(batch.size());
+      const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
+      if (got == 0) return false;
+      if (got < 0) return true;
+      batch.append(static_cast<std::size_t>(got));
+    }
+    return true;
+  }
+  void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
+
+ private:
+  UniqueFd fd_;
+};
+
+// Everything goes to, and comes from, the one at the other end.
+class WireOutside final : public packet::OutsidePort {
+ public:
+  WireOutside(UniqueFd fd, const std::string& remote)
+      : fd_(std::move(fd)), remote_(endpoint(remote)) {}
+  int fd() const noexcept override { return fd_.get(); }
+  void receive(packet::Batch& batch) noexcept override {
+    while (!batch.full()) {
+      const auto room = batch.room(batch.size());
+      const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
+      if (got <= 0) return;
+      batch.append(static_cast<std::size_t>(got)).remote = remote_;
+    }
+  }
+  void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
+
+ private:
+  UniqueFd fd_;
+  Endpoint remote_;
+};
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+std::optional<Bytes> read_packet(const UniqueFd& fd, int timeout_ms = 20000) {
+  pollfd waiting{fd.get(), POLLIN, 0};
+  if (::poll(&waiting, 1, timeout_ms) != 1) return std::nullopt;
+  Bytes bytes(70000);
+  const ssize_t got = ::read(fd.get(), bytes.data(), bytes.size());
+  if (got < 0) return std::nullopt;
+  bytes.resize(static_cast<std::size_t>(got));
+  return bytes;
+}
+
+void write_packet(const UniqueFd& fd, const Bytes& bytes) {
+  pollfd waiting{fd.get(), POLLOUT, 0};
+  ASSERT_EQ(::poll(&waiting, 1, 20000), 1);
+  ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(bytes.size()));
+}
+
+// Two workers back to back: "left" at 10.0.2.7:1, "right" at 10.0.2.8:9090, the left learned by the
+// right.
+struct Pair : ::testing::Test {
+  Pair() {
+    auto [left_kernel, left_inside] = wire();
+    auto [right_kernel, right_inside] = wire();
+    auto [left_outside, right_outside] = wire();
+    left_end = std::move(left_kernel);
+    right_end = std::move(right_kernel);
+    left = std::make_unique<Worker>(
+        std::make_unique<WireInside>(std::move(left_inside)),
+        std::make_unique<WireOutside>(std::move(left_outside), "10.0.2.8:9090"), WorkerOptions{});
+    right = std::make_unique<Worker>(
+        std::make_unique<WireInside>(std::move(right_inside)),
+        std::make_unique<WireOutside>(std::move(right_outside), "10.0.2.7:1"), WorkerOptions{});
+    left->set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
+    right->set_peers({learned("left", {"10.1.0.1/32"})});
+    left->start();
+    right->start();
+  }
+  std::vector<Event> events(Worker& worker) {
+    pollfd waiting{worker.event_fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&waiting, 1, 20000), 1);
+    return worker.take_events();
+  }
+  const Bytes there = ip_packet("10.1.0.1", "10.1.0.2");
+  const Bytes back = ip_packet("10.1.0.2", "10.1.0.1");
+  UniqueFd left_end, right_end;  // where the kernel's network stack would be
+  std::unique_ptr<Worker> left, right;
+};
+
+TEST_F(Pair, PacketsGoBothWaysAndTheLearnedEndpointIsAnnounced) {
+  write_packet(left_end, there);
+  EXPECT_EQ(read_packet(right_end), there);
+  const std::vector<Event> seen = events(*right);
+  ASSERT_EQ(seen.size(), 1u);
+  const auto* moved = std::get_if<EndpointMoved>(&seen[0]);
+  ASSERT_NE(moved, nullptr);
+  EXPECT_EQ(moved->peer, 0u);
+  EXPECT_EQ(moved->endpoint, endpoint("10.0.2.7:1"));
+  write_packet(right_end, back);
+  EXPECT_EQ(read_packet(left_end), back);
+  ASSERT_TRUE(eventually([&] { return left->snapshot().peers[0].traffic.rx_packets == 1; }));
+  const Snapshot snapshot = right->snapshot();
+  EXPECT_EQ(snapshot.peers[0].endpoint, endpoint("10.0.2.7:1"));
+  EXPECT_EQ(snapshot.peers[0].traffic.rx_bytes, there.size());
+  EXPECT_EQ(snapshot.traffic.rx_packets, 1u);
+}
+
+TEST_F(Pair, ManyPacketsWhileEverybodyAsksAndChanges) {
+  std::thread writer([&] {
+    for (int i = 0; i < 20000; ++i) write_packet(left_end, there);
+  });
+  std::thread asker([&] {
+    for (int i = 0; i < 200; ++i) {
+      (void)right->snapshot();
+      (void)left->snapshot();
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  for (int i = 0; i < 50; ++i) left->set_endpoint(0, endpoint("10.0.2.8:9090"));
+  std::size_t received = 0;
+  for (; received < 20000; ++received)
+    if (read_packet(right_end, 2000) != there) break;
+  writer.join();
+  asker.join();
+  ASSERT_TRUE(eventually([&] { return right->snapshot().traffic.rx_packets == 20000; }));
+  // What the slow "interface" did not take is counted: nothing is lost in silence.
+  std::uint64_t dropped = 0;
+  for (const Drop& drop : right->snapshot().drops) dropped += drop.packets;
+  EXPECT_EQ(received + dropped, 20000u);
+  EXPECT_EQ(left->snapshot().traffic.tx_packets, 20000u);
+  EXPECT_TRUE(left->snapshot().drops.empty());
+}
+
+TEST_F(Pair, BlockedOutsideWaitsWithoutSpinningAndLosesNothing) {
+  right->stop();  // nobody reads the outside any more
+  std::size_t written = 0;
+  while (::send(left_end.get(), there.data(), there.size(), MSG_NOSIGNAL) > 0) {
+    ++written;
+    if (written % 16 == 0) std::this_thread::sleep_for(100us);
+  }
+  ASSERT_TRUE(eventually([&] {  // the worker has read what it will read
+    while (::send(left_end.get(), there.data(), there.size(), MSG_NOSIGNAL) > 0) ++written;
+    const auto before = left->snapshot().traffic.tx_packets;
+    std::this_thread::sleep_for(50ms);
+    return left->snapshot().traffic.tx_packets == before;
+  }));
+  rusage before{};
+  rusage after{};
+  ::getrusage(RUSAGE_SELF, &before);
+  std::this_thread::sleep_for(300ms);
+  ::getrusage(RUSAGE_SELF, &after);
+  const auto used = [](const rusage& usage) {
+    return std::chrono::seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           std::chrono::microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+  };
+  EXPECT_LT(used(after) - used(before), 100ms);
+  EXPECT_LT(left->snapshot().traffic.tx_packets, written);
+  right->start();
+  std::size_t received = 0;
+  while (received < written && read_packet(right_end, 2000) == there) ++received;
+  std::uint64_t dropped = 0;
+  for (const Drop& drop : right->snapshot().drops) dropped += drop.packets;
+  EXPECT_EQ(received + dropped, written);
+  EXPECT_TRUE(left->snapshot().drops.empty());
+}
+
+TEST_F(Pair, InjectedBytesAreWrittenAndReported) {
+  left->inject({'e', 'v', 'i', 'a', 'n'}, 77);
+  EXPECT_EQ(read_packet(left_end), (Bytes{'e', 'v', 'i', 'a', 'n'}));
+  const std::vector<Event> seen = events(*left);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(std::get<InjectDone>(seen[0]).token, 77u);
+  EXPECT_EQ(std::get<InjectDone>(seen[0]).error_number, 0);
+}
+
+TEST_F(Pair, CaptureStreamsUntilItsReaderLeaves) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd reading(ends[0]);
+  const auto id = left->add_capture(UniqueFd(ends[1]), {});
+  ASSERT_TRUE(id);
+  packet::PcapngReader reader;
+  reader.feed(*read_packet(reading));  // the file's head: the capture is on
+  write_packet(left_end, there);
+  std::vector<std::string> comments;
+  while (comments.size() < 2) {
+    const auto bytes = read_packet(reading);
+    ASSERT_TRUE(bytes);
+    reader.feed(*bytes);
+    while (const auto record = reader.next()) comments.push_back(record->comment);
+  }
+  EXPECT_EQ(comments[1], "pair 1, peer right, out");
+  reading.reset();  // told without any traffic
+  const std::vector<Event> seen = events(*left);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(std::get<CaptureEnded>(seen[0]).id, *id);
+}
+
+TEST_F(Pair, CapturesAreBounded) {
+  std::vector<UniqueFd> readers;
+  for (std::size_t i = 0; i <= kMaxCaptures; ++i) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    readers.emplace_back(ends[0]);
+    EXPECT_EQ(left->add_capture(UniqueFd(ends[1]), {}).has_value(), i < kMaxCaptures);
+  }
+  readers.clear();
+  std::size_t ended = 0;
+  while (ended < kMaxCaptures) ended += events(*left).size();
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reading(ends[0]);
+  EXPECT_TRUE(left->add_capture(UniqueFd(ends[1]), {}));
+}
+
+TEST_F(Pair, CaptureNobodyReadsDoesNotDelayTraffic) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reading(ends[0]);
+  ASSERT_TRUE(left->add_capture(UniqueFd(ends[1]), {}));
+  for (int i = 0; i < 5000; ++i) {
+    write_packet(left_end, ip_packet("10.1.0.1", "10.1.0.2", 1000));
+    ASSERT_TRUE(read_packet(right_end));
+  }
+}
+
+TEST_F(Pair, DeletedInterfaceIsReportedOnce) {
+  left_end.reset();
+  const std::vector<Event> seen = events(*left);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<InsideGone>(seen[0]));
+  write_packet(right_end, back);  // no endpoint yet: dropped there
+  ASSERT_TRUE(eventually([&] { return !right->snapshot().drops.empty(); }));
+  EXPECT_TRUE(left->take_events().empty());
+}
+
+TEST_F(Pair, PeersAreReplacedWhileRunningAndKeepTheirCounters) {
+  write_packet(left_end, there);
+  EXPECT_EQ(read_packet(right_end), there);
+  right->set_peers({learned("other", {"10.5.0.0/16"}), learned("left", {"10.1.0.1/32"})});
+  write_packet(right_end, back);  // goes to the endpoint learned before
+  EXPECT_EQ(read_packet(left_end), back);
+  const Snapshot snapshot = right->snapshot();
+  ASSERT_EQ(snapshot.peers.size(), 2u);
+  EXPECT_EQ(snapshot.peers[1].traffic.rx_packets, 1u);
+  EXPECT_EQ(snapshot.peers[1].endpoint, endpoint("10.0.2.7:1"));
+  for (const Event& event : right->take_events())
+    EXPECT_EQ(std::get<EndpointMoved>(event).peer, 1u);  // by its index of now
+}
+
+TEST_F(Pair, StopMayBeCalledTwice) {
+  left->stop();
+  left->stop();
+}
+
+}  // namespace
+}  // namespace vpntun::dataplane
