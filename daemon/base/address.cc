@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -82,15 +83,16 @@ bool IpAddress::is_link_local() const noexcept {
 
 bool IpAddress::is_public() const noexcept {
   static constexpr std::string_view kNotPublicV4[] = {
-      "0.0.0.0/8",      "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",
-      "172.16.0.0/12",  "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-      "203.0.113.0/24", "224.0.0.0/4",  "240.0.0.0/4"};
+      "0.0.0.0/8",       "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8",    "169.254.0.0/16",
+      "172.16.0.0/12",   "192.0.0.0/24",   "192.0.2.0/24",  "192.168.0.0/16", "198.18.0.0/15",
+      "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",   "240.0.0.0/4"};
   if (is_v4())
     return std::none_of(std::begin(kNotPublicV4), std::end(kNotPublicV4),
                         [this](auto prefix) { return in(*this, prefix); });
-  if (in(*this, "::ffff:0:0/96"))
+  // Mapped (RFC 4291) and translated (RFC 6052) addresses are as public as the IPv4 address within.
+  if (in(*this, "::ffff:0:0/96") || in(*this, "64:ff9b::/96"))
     return v4(std::span<const std::uint8_t, 4>(bytes_.data() + 12, 4)).is_public();
-  return in(*this, "2000::/3") && !in(*this, "2001:db8::/32");
+  return in(*this, "2000::/3") && !in(*this, "2001:db8::/32") && !in(*this, "3fff::/20");
 }
 
 std::string IpAddress::to_string() const {

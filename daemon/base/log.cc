@@ -55,35 +55,48 @@ void write(Level level, std::string_view text) {
 
 }  // namespace log
 
+namespace {
+
+// The length of the UTF-8 character at the front of text (RFC 3629, table 3-7 of Unicode), or 0:
+// none is there.
+std::size_t character_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead < 0xc2   ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
+  if (length == 0 || length > text.size()) return 0;
+  // The second byte rules out overlong forms, surrogates and what lies beyond U+10FFFF.
+  const unsigned char least = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const unsigned char most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  if (byte(1) < least || byte(1) > most) return 0;
+  for (std::size_t i = 2; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  return length;
+}
+
+// C0, DEL, and C1 (U+0080..U+009F).
+bool is_control(std::string_view character) {
+  const auto lead = static_cast<unsigned char>(character[0]);
+  if (lead == 0xc2) return static_cast<unsigned char>(character[1]) < 0xa0;
+  return lead < 0x20 || lead == 0x7f;
+}
+
+}  // namespace
+
 std::string escaped(std::string_view text, std::size_t maximum) {
   std::string out;
-  out.reserve(text.size());
-  std::size_t i = 0;
-  while (i < text.size()) {
-    if (out.size() >= maximum) {
-      out += "...";
-      break;
-    }
-    const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t length = lead < 0x80                   ? 1
-                         : lead >= 0xf0 && lead < 0xf5 ? 4
-                         : lead >= 0xe0                ? 3
-                         : lead >= 0xc2                ? 2
-                                                       : 0;
-    if (lead >= 0xf5) length = 0;
-    bool valid = length != 0 && i + length <= text.size() && lead != 0x7f && lead >= 0x20;
-    for (std::size_t j = 1; valid && j < length; ++j)
-      valid = (static_cast<unsigned char>(text[i + j]) & 0xc0) == 0x80;
-    // U+0080..U+009F are control characters too.
-    if (valid && length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0)
-      valid = false;
-    if (valid) {
-      out.append(text.substr(i, length));
-      i += length;
-    } else {
-      out += fmt::format("\\x{:02x}", lead);
-      ++i;
-    }
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    const bool kept = length != 0 && !is_control(text.substr(0, length));
+    const std::string piece = kept ? std::string(text.substr(0, length))
+                                   : fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    if (out.size() + piece.size() > maximum) return out + "...";
+    out += piece;
+    text.remove_prefix(kept ? length : 1);
   }
   return out;
 }

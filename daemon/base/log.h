@@ -42,8 +42,8 @@ void error(fmt::format_string<Args...> format, Args&&... args) {
 
 namespace vpntun {
 
-// Text from outside made fit for one line: control characters and invalid UTF-8 as \xNN, at most
-// maximum bytes.
+// Text from outside made fit for one line: control characters and invalid UTF-8 as \xNN. The result
+// is valid UTF-8. Of a result longer than maximum bytes that much is kept, and "..." added.
 std::string escaped(std::string_view text, std::size_t maximum = 200);
 
 }  // namespace vpntun
