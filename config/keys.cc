@@ -78,7 +78,7 @@ constexpr CodeRow kCodes[] = {
     {Code::kDefinedTwice, "E0109", "a key or table is defined twice"},
     {Code::kTunnelName, "E0110", "the file's name is no tunnel name"},
     {Code::kEmpty, "E0111", "the profile says nothing"},
-    {Code::kTooManyFindings, "E0112", "more findings than are shown"},
+    {Code::kMoreErrors, "E0112", "more findings than the hundred shown"},
     {Code::kWrongType, "E0201", "a value of the wrong type"},
     {Code::kRequired, "E0202", "a required key is missing"},
     {Code::kNotOneOf, "E0203", "not one of the words a key knows"},
@@ -111,6 +111,7 @@ constexpr CodeRow kCodes[] = {
     {Code::kSubnetAddress, "W0301", "the network's own or its broadcast address"},
     {Code::kPrivilegedPort, "W0302", "a port that needs a privilege"},
     {Code::kPublicPlaintext, "W0303", "unencrypted traffic where everybody can be"},
+    {Code::kMoreWarnings, "W0304", "more warnings than the hundred shown"},
 };
 
 constexpr std::string_view kWireguardKeys[] = {"privatekey",       "privatekeyfile",

@@ -34,7 +34,7 @@ enum class Code {
   kDefinedTwice,
   kTunnelName,
   kEmpty,
-  kTooManyFindings,
+  kMoreErrors,
   kWrongType,
   kRequired,
   kNotOneOf,
@@ -67,6 +67,7 @@ enum class Code {
   kSubnetAddress,
   kPrivilegedPort,
   kPublicPlaintext,
+  kMoreWarnings,
 };
 
 struct CodeRow {

@@ -30,8 +30,7 @@ void check_allowed_ips_of(const PeerDraft& peer, const Draft& draft, Report& rep
   if (draft.is_tap() && peer.allowed_ips_spot)
     report.add(Code::kWrongKind, *peer.allowed_ips_spot, "allowed-ips are for TUN only",
                {"peers of a TAP are told apart by Ethernet address", "remove this key"});
-  const bool empty = peer.allowed_ips.empty() && !peer.allowed_ips_unclear;
-  if (!draft.is_tun() || (peer.allowed_ips_spot && !empty)) return;
+  if (!draft.is_tun() || !peer.allowed_ips.empty() || peer.allowed_ips_unclear) return;
   Spot spot = peer.allowed_ips_spot.value_or(peer.spot);
   spot.key = peer.spot.key + ".allowed-ips";
   report.add(Code::kRequired, spot,

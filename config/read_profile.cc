@@ -88,8 +88,8 @@ void read_top(const TableReader& top, Draft& draft) {
 void read_encryption(const TableReader& table, Draft& draft) {
   const Value* value = table.find("encryption");
   if (!value) {
-    Spot spot = table.spot("encryption");
-    table.report().add(Code::kRequired, spot, "this key is required",
+    if (table.has_or_means("encryption")) return;
+    table.report().add(Code::kRequired, table.spot("encryption"), "this key is required",
                        {"",
                         "write encryption = \"none\" under [tunnel] for a tunnel that protects "
                         "nothing; no tunnel is one by default"});
@@ -155,6 +155,7 @@ void read_interface(const TableReader& table, Draft& draft) {
                                 "an address with prefix length", report);
   read_mtu(table, draft);
   draft.listen_port = table.spot("listen-port");
+  draft.listen_port_unclear = table.has_or_means("listen-port");
   if (table.find("listen-port")) {
     const auto port = table.integer("listen-port");
     draft.listen_port_unclear = !port || !in_range(*port, 0, 65535, report);
@@ -223,7 +224,7 @@ void read_netns(const TableReader& table, Draft& draft) {
   const auto socket = table.word("socket", {"host", "inside"});
   if (socket) netns.socket = *socket == 0 ? Netns::Socket::kHost : Netns::Socket::kInside;
 
-  if (netns.mode != Netns::Mode::kNone && !table.find("name"))
+  if (netns.mode != Netns::Mode::kNone && !table.has_or_means("name"))
     report.add(Code::kRequired, table.spot("name"), "this key is required",
                {"", "for example: name = \"office\", for /run/netns/office"});
   for (const std::string_view key : {"name", "socket"})
@@ -245,7 +246,7 @@ PeerDraft read_peer(const TableReader& table, std::size_t index) {
       peer.name = *name;
   }
   const auto endpoint = table.string("endpoint");
-  peer.endpoint_unclear = table.find("endpoint") && !endpoint;
+  peer.endpoint_unclear = table.has_or_means("endpoint") && !endpoint;
   if (endpoint && endpoint->value != "learn") {
     Parsed<EndpointSpec> parsed = parse_endpoint(endpoint->value);
     peer.endpoint_unclear = !parsed.value;
@@ -256,6 +257,7 @@ PeerDraft read_peer(const TableReader& table, std::size_t index) {
                  fmt::format("expected an endpoint, got {}", quoted(endpoint->value)),
                  std::move(parsed.why));
   }
+  peer.allowed_ips_unclear = table.has_or_means("allowed-ips");
   if (const Value* value = table.find("allowed-ips")) {
     peer.allowed_ips_spot = table.spot("allowed-ips");
     peer.allowed_ips = networks_of(table.strings("allowed-ips"), report);

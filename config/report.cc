@@ -11,13 +11,12 @@ namespace vpntun::config {
 
 void Report::add(Code code, const Spot& spot, std::string message, Hint hint) {
   const CodeRow& row = code_row(code);
-  const Place place = source_.inside(spot.place);
   Finding finding;
   finding.severity = row.name.starts_with('E') ? Severity::kError : Severity::kWarning;
   finding.file = file_;
-  finding.line = place.line;
-  finding.column = place.column;
-  finding.length = place.length;
+  finding.line = spot.place.line;
+  finding.column = spot.place.column;
+  finding.length = spot.place.length;
   finding.code = row.name;
   finding.key = spot.key;
   finding.message = std::move(message);
@@ -25,26 +24,40 @@ void Report::add(Code code, const Spot& spot, std::string message, Hint hint) {
   finding.help = std::move(hint.help);
   if (finding.severity == Severity::kError) ++errors_;
   findings_.push_back(std::move(finding));
+  // Hostile text may be wrong in a hundred thousand places.
+  if (findings_.size() >= 4 * kMaxShown) drop_last();
 }
 
-std::vector<Finding> Report::take() {
+void Report::drop_last() {
   std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
   });
-  if (has_errors() && findings_.size() > kMaxShown) {
-    const std::size_t hidden = findings_.size() - kMaxShown;
-    findings_.resize(kMaxShown);
+  if (findings_.size() <= kMaxShown) return;
+  hidden_ += findings_.size() - kMaxShown;
+  findings_.resize(kMaxShown);
+}
+
+std::vector<Finding> Report::take() {
+  drop_last();
+  if (hidden_ > 0) {
     const Finding last = findings_.back();
-    add(Code::kTooManyFindings, {{last.line, last.column, last.length}, ""},
-        fmt::format("{} more findings are not shown", hidden));
+    add(has_errors() ? Code::kMoreErrors : Code::kMoreWarnings,
+        {{last.line, last.column, last.length}, ""},
+        fmt::format("{} more findings are not shown", hidden_));
   }
+  // Only for those that are shown: a line may be as long as the file.
   for (Finding& finding : findings_) {
-    if (finding.line == 0) continue;
-    Excerpt excerpt = source_.excerpt({finding.line, finding.column, finding.length});
+    const Place place = source_.inside({finding.line, finding.column, finding.length});
+    finding.line = place.line;
+    finding.column = place.column;
+    finding.length = place.length;
+    if (place.line == 0) continue;
+    Excerpt excerpt = source_.excerpt(place);
     finding.source_line = std::move(excerpt.text);
     finding.mark = excerpt.mark;
   }
   errors_ = 0;
+  hidden_ = 0;
   return std::exchange(findings_, {});
 }
 

@@ -40,16 +40,20 @@ class Report {
   void add(Code code, const Spot& spot, std::string message, Hint hint = {});
 
   bool has_errors() const noexcept { return errors_ > 0; }
-  // The findings by position; at most kMaxShown when there are errors. Leaves the report empty.
+  // The findings by position, the first kMaxShown of them. Leaves the report empty.
   std::vector<Finding> take();
 
-  static constexpr std::size_t kMaxShown = 1000;
+  static constexpr std::size_t kMaxShown = 100;
 
  private:
+  // Sorts, and keeps the first kMaxShown.
+  void drop_last();
+
   const SourceText& source_;
   std::string file_;
   std::vector<Finding> findings_;
-  std::size_t errors_ = 0;
+  std::size_t errors_ = 0;  // dropped ones included
+  std::size_t hidden_ = 0;
 };
 
 // Text of a profile for a message: in double quotes, escaped, cut when long.

@@ -33,15 +33,17 @@ std::string shown(std::string_view text) {
   return escaped(line, line.size() * 4 + 1);
 }
 
-// Behind the "=" of a key of secret value, or npos. Spelling and quotes do not matter.
+// Behind the "=" (or a mistaken ":") of a key of secret value, or npos. Spelling and quotes do not
+// matter.
 std::size_t secret_offset(std::string_view line) {
   std::string letters;
+  bool secret = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const auto c = static_cast<unsigned char>(line[i]);
-    if (std::isalnum(c)) letters += static_cast<char>(std::tolower(c));
-    if (c == '=' && (letters.find("privatekey") != std::string::npos ||
-                     letters.find("presharedkey") != std::string::npos))
-      return i + 1;
+    if (secret && (c == '=' || c == ':')) return i + 1;
+    if (!std::isalnum(c)) continue;
+    letters += static_cast<char>(std::tolower(c));
+    secret = secret || letters.ends_with("privatekey") || letters.ends_with("presharedkey");
   }
   return std::string_view::npos;
 }

@@ -60,6 +60,15 @@ void TableReader::report_unknown(const Entry& entry) const {
               std::move(hint));
 }
 
+bool TableReader::has_or_means(std::string_view key) const {
+  return std::any_of(value_.entries.begin(), value_.entries.end(), [&](const Entry& entry) {
+    if (entry.key == key) return true;
+    if (is_known(name_, entry.key)) return false;
+    const Suggestion suggestion = suggest(name_, entry.key);
+    return suggestion.key == key && suggestion.table.empty();
+  });
+}
+
 const Value* TableReader::find(std::string_view key) const {
   const Entry* entry = value_.find(key);
   return entry ? &entry->value : nullptr;

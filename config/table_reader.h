@@ -31,6 +31,9 @@ class TableReader {
   std::optional<std::size_t> word(std::string_view key,
                                   std::initializer_list<std::string_view> words) const;
 
+  // Whether the key is there, or one that was probably meant to be it.
+  bool has_or_means(std::string_view key) const;
+
   // For keys of several types.
   const Value* find(std::string_view key) const;
   bool is(std::string_view key, Value::Type type) const;
