@@ -36,9 +36,8 @@ std::string access_advice(std::string_view verb, std::string_view tunnel) {
     return fmt::format(
         "Packets are for root and the user the session runs as. Run: sudo vpnctl {} {}", verb,
         tunnel);
-  return fmt::format(
-      "Run: sudo vpnctl {} {}, or allow your user the polkit action org.vpntun1.manage-tunnel",
-      verb, tunnel);
+  return fmt::format("Tunnels are for root and the user vpntund runs as. Run: sudo vpnctl {} {}",
+                     verb, tunnel);
 }
 
 std::string advice_for(ErrorKind kind, std::string_view verb, std::string_view tunnel) {

@@ -44,8 +44,10 @@ bool plain(const TunnelInfo& tunnel) {
   return tunnel.running() && tunnel.encryption == "none";
 }
 
-// As a sentence: reasons come with and without a full stop.
+// As a sentence: reasons come with and without a capital and a full stop.
 std::string sentence(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+    text[0] = static_cast<char>(text[0] - 'a' + 'A');
   if (!text.empty() && text.back() != '.' && text.back() != '!' && text.back() != '?') text += '.';
   return text;
 }
@@ -125,7 +127,7 @@ std::string interface_text(const TunnelInfo& tunnel) {
   if (!tunnel.netns.empty()) parts.push_back("namespace " + tunnel.netns);
   std::string out = tunnel.interface;
   if (!parts.empty()) out += fmt::format(" ({})", fmt::join(parts, ", "));
-  if (!tunnel.addresses.empty()) out += fmt::format("  {}", fmt::join(tunnel.addresses, ", "));
+  if (!tunnel.addresses.empty()) out += fmt::format(" {}", fmt::join(tunnel.addresses, ", "));
   return out;
 }
 
@@ -145,7 +147,9 @@ std::string traffic_text(const TunnelInfo& tunnel, const RatesByName* rates) {
 }
 
 std::string drop_text(const DropInfo& drop, std::uint64_t now_usec) {
-  std::string out = fmt::format("{} {}", drop.packets, drop.text.empty() ? drop.reason : drop.text);
+  std::string what = drop.text.empty() ? drop.reason : drop.text;
+  if (what.ends_with('.')) what.pop_back();
+  std::string out = fmt::format("{}: {}", count_text(drop.packets, "packet"), what);
   if (!drop.last.empty())
     out += fmt::format(" (last: {}{})", drop.last,
                        drop.last_usec == 0 ? "" : ", " + ago_text(drop.last_usec, now_usec));

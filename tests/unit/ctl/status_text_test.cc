@@ -60,28 +60,28 @@ TEST(Detail, OfARunningTunnel) {
    Reason      Packets go out, none come back (42 s)
    Also        The route 10.0.0.0/8 was refused
    Unit        vpntund@lab.service, pid 2114, up 10 s
-   Interface   tun0 (tun, index 12, namespace u)  192.168.53.99/24, fd53::99/64
+   Interface   tun0 (tun, index 12, namespace u) 192.168.53.99/24, fd53::99/64
    Encryption  none - anyone on the path can read and change this traffic
    Port        UDP 41872
    MTU         1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)
    Routes      192.168.60.0/24
    Forwarding  on
    Traffic     received 0 B in 1 packet, sent 9.4 KiB in 114 packets
-   Dropped     17 inner source not in the peer's allowed-ips (last: 192.168.1.20 -> 10.0.0.1 from 10.0.2.8:9090, 7 s ago)
+   Dropped     17 packets: inner source not in the peer's allowed-ips (last: 192.168.1.20 -> 10.0.0.1 from 10.0.2.8:9090, 7 s ago)
    Profile     /etc/vpntund/lab.toml (changed on disk: vpnctl restart lab)
 
    PEER    HEALTH   ENDPOINT       ALLOWED                           LAST RECEIVED  RECEIVED  SENT
    server  failing  10.0.2.8:9090  192.168.53.0/24, 192.168.60.0/24  never          0 B       9.4 KiB
-   server: silent for 42 s.
+   server: Silent for 42 s.
 )");
 }
 
 TEST(Detail, WrapsLongSentencesOnATerminal) {
   const std::string text =
       detail_text(tunnels()[0], {.colour = false, .columns = 60, .rows = 24}, kNowUsec);
-  EXPECT_NE(text.find("   Dropped     17 inner source not in the peer's allowed-ips\n"
-                      "               (last: 192.168.1.20 -> 10.0.0.1 from\n"
-                      "               10.0.2.8:9090, 7 s ago)\n"),
+  EXPECT_NE(text.find("   Dropped     17 packets: inner source not in the peer's\n"
+                      "               allowed-ips (last: 192.168.1.20 -> 10.0.0.1\n"
+                      "               from 10.0.2.8:9090, 7 s ago)\n"),
             std::string::npos)
       << text;
 }
