@@ -68,7 +68,7 @@ class PcapngReader {
     std::string comment;
   };
 
-  static constexpr std::size_t kMaxBlock = 256 * 1024;  // bytes
+  static constexpr std::size_t kMaxBlock = std::size_t{256} * 1024;  // bytes
   static constexpr std::size_t kMaxInterfaces = 64;
 
   void feed(std::span<const std::uint8_t> bytes);
