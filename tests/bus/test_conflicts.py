@@ -47,9 +47,9 @@ def test_a_route_that_is_taken(lab):
         assert fails_to_start(lab, "org.vpntun1.Error.RouteConflict", "192.168.60.0/24") == "route-conflict"
 
 
-def test_a_namespace_that_exists_and_one_that_does_not(world):
+def test_a_namespace_that_is_in_use_and_one_that_does_not_exist(world):
     world.profile("lab", lab_profile(extra='[netns]\nmode = "create"\nname = "blue"\n'))
-    with network_namespace("blue"):
+    with network_namespace("blue"), link("veth0", "type", "veth", "peer", "name", "other0", netns="blue"):
         fails_to_start(world, "org.vpntun1.Error.NetworkNamespace", "blue")
     world.manager.write_profile("lab", lab_profile(extra='[netns]\nmode = "join"\nname = "blue"\n'))
     fails_to_start(world, "org.vpntun1.Error.NetworkNamespace", "blue")

@@ -1,0 +1,104 @@
+#include "manager/catalogue.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "world.h"
+
+namespace vpntun::manager {
+namespace {
+
+class CatalogueTest : public testing::Test {
+ protected:
+  service::Loop loop;
+  Folder folder;
+};
+
+TEST_F(CatalogueTest, ListsWhatIsThereAtTheStart) {
+  folder.write("lab.toml", profile_text("Lab"));
+  folder.write("broken.toml", "nonsense");
+  folder.write("notes.txt", "x");
+  const Catalogue catalogue(loop, {folder.path()});
+  ASSERT_EQ(catalogue.profiles().size(), 2U);
+  EXPECT_TRUE(catalogue.find("lab")->valid);
+  EXPECT_EQ(catalogue.find("lab")->description, "Lab");
+  EXPECT_EQ(catalogue.find("lab")->kind, "tun");
+  EXPECT_FALSE(catalogue.find("broken")->valid);
+  EXPECT_NE(catalogue.find("broken")->problem, "");
+}
+
+TEST_F(CatalogueTest, TellsOfEachChangeOnce) {
+  Catalogue catalogue(loop, {folder.path()});
+  std::vector<std::string> told;
+  catalogue.on_changed([&](const std::string& name) { told.push_back(name); });
+  folder.write("lab.toml", profile_text("one"));
+  ASSERT_TRUE(run_until(loop, [&] { return told.size() == 1; }));
+  EXPECT_EQ(catalogue.find("lab")->description, "one");
+  folder.write("lab.toml", profile_text("two"));
+  ASSERT_TRUE(run_until(loop, [&] { return told.size() == 2; }));
+  EXPECT_EQ(catalogue.find("lab")->description, "two");
+  std::filesystem::remove(folder / "lab.toml");
+  ASSERT_TRUE(run_until(loop, [&] { return told.size() == 3; }));
+  EXPECT_EQ(catalogue.find("lab"), nullptr);
+}
+
+TEST_F(CatalogueTest, ManyEventsAreOneLook) {
+  Catalogue catalogue(loop, {folder.path()});
+  int told = 0;
+  catalogue.on_changed([&](const std::string&) { ++told; });
+  for (int version = 0; version < 50; ++version)
+    folder.write("lab.toml", profile_text(std::to_string(version)));
+  ASSERT_TRUE(run_until(loop, [&] { return told > 0; }));
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(catalogue.find("lab")->description, "49");
+}
+
+TEST_F(CatalogueTest, TheFirstFolderWins) {
+  const Folder second;
+  folder.write("lab.toml", profile_text("first"));
+  second.write("lab.toml", profile_text("second"));
+  Catalogue catalogue(loop, {folder.path(), second.path()});
+  EXPECT_EQ(catalogue.find("lab")->description, "first");
+  std::filesystem::remove(folder / "lab.toml");
+  catalogue.refresh();
+  EXPECT_EQ(catalogue.find("lab")->description, "second");
+}
+
+TEST_F(CatalogueTest, AwaitsAFolderWhoseParentsDoNotExist) {
+  const std::string late = folder / "a/b/c";
+  Catalogue catalogue(loop, {late});
+  EXPECT_TRUE(catalogue.profiles().empty());
+  std::filesystem::create_directories(late);
+  std::ofstream(late + "/lab.toml") << profile_text();
+  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") != nullptr; }));
+  std::filesystem::remove_all(folder / "a");
+  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") == nullptr; }));
+  std::filesystem::create_directories(late);
+  std::ofstream(late + "/lab.toml") << profile_text();
+  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") != nullptr; }));
+}
+
+TEST_F(CatalogueTest, OddNamesAndMoreThan256AreIgnored) {
+  for (const char* name : {"-dash.toml", ".hidden.toml", "sp ace.toml", ".toml"})
+    folder.write(name, profile_text());
+  for (int number = 0; number < 260; ++number)
+    folder.write("t" + std::to_string(1000 + number) + ".toml", profile_text());
+  const Catalogue catalogue(loop, {folder.path()});
+  EXPECT_EQ(catalogue.profiles().size(), Catalogue::kMaximum);
+  EXPECT_TRUE(std::ranges::all_of(catalogue.profiles(),
+                                  [](const auto& entry) { return entry.first.starts_with("t1"); }));
+}
+
+TEST_F(CatalogueTest, ADanglingLinkAndAFolderAreProfilesWithErrors) {
+  std::filesystem::create_symlink("/nowhere", folder / "dangling.toml");
+  std::filesystem::create_directory(folder / "folder.toml");
+  const Catalogue catalogue(loop, {folder.path()});
+  ASSERT_EQ(catalogue.profiles().size(), 2U);
+  EXPECT_FALSE(catalogue.find("dangling")->valid);
+  EXPECT_FALSE(catalogue.find("folder")->valid);
+}
+
+}  // namespace
+}  // namespace vpntun::manager

@@ -1,0 +1,301 @@
+#include "manager/manager.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <vector>
+
+#include "world.h"
+
+namespace vpntun::manager {
+namespace {
+
+// The outcome of one call.
+struct Call {
+  bool ended = false;
+  std::optional<Error> error;
+  Manager::Done done() {
+    return [this](const std::optional<Error>& outcome) {
+      EXPECT_FALSE(ended) << "told twice";
+      ended = true;
+      error = outcome;
+    };
+  }
+  bool succeeded() const { return ended && !error; }
+  bool failed_with(ErrorKind kind) const { return ended && error && error->kind() == kind; }
+};
+
+class ManagerTest : public testing::Test {
+ protected:
+  ManagerTest() {
+    folder.write("lab.toml", profile_text("Lab"));
+    catalogue.emplace(loop, std::vector{folder.path()});
+    manager.emplace(loop, *catalogue, launcher);
+    manager->observe({
+        .appeared = [this](const Tunnel& tunnel) { told.push_back("+" + tunnel.name()); },
+        .changed =
+            [this](const Tunnel& tunnel, Lifecycle before) {
+              if (before != tunnel.state()) told.emplace_back(to_string(tunnel.state()));
+            },
+        .vanished = [this](const std::string& name) { told.push_back("-" + name); },
+    });
+  }
+
+  Lifecycle state() const { return manager->tunnel("lab").state(); }
+  static SessionFacts facts() {
+    SessionFacts facts;
+    facts.pid = 7;
+    facts.interface = "tun0";
+    return facts;
+  }
+  void bring_up() {
+    Call call;
+    manager->start("lab", call.done());
+    manager->session_found("lab", 7);
+    manager->session_appeared("lab", facts());
+    launcher.started("lab");
+    ASSERT_TRUE(call.succeeded());
+  }
+
+  service::Loop loop;
+  Folder folder;
+  FakeLauncher launcher;
+  std::optional<Catalogue> catalogue;
+  std::optional<Manager> manager;
+  std::vector<std::string> told;
+};
+
+TEST_F(ManagerTest, AnUnknownTunnelIsAnError) {
+  EXPECT_THROW(static_cast<void>(manager->tunnel("x")), Error);
+  EXPECT_THROW(manager->start("x", {}), Error);
+  EXPECT_THROW(manager->stop("x", {}), Error);
+  EXPECT_THROW(manager->restart("x", {}), Error);
+}
+
+TEST_F(ManagerTest, StartEndsWhenLauncherAndSessionBothSaidSo) {
+  Call call;
+  manager->start("lab", call.done());
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  launcher.started("lab");
+  EXPECT_FALSE(call.ended) << "the session has not told its interface";
+  manager->session_found("lab", 7);
+  manager->session_appeared("lab", facts());
+  EXPECT_TRUE(call.succeeded());
+  EXPECT_EQ(manager->tunnel("lab").interface(), "tun0");
+  EXPECT_EQ(told, (std::vector<std::string>{"+lab", "starting", "running"}));
+}
+
+TEST_F(ManagerTest, ASessionThatNeverTellsIsRunningAfterAWhile) {
+  Call call;
+  manager->start("lab", call.done());
+  launcher.started("lab");
+  EXPECT_TRUE(run_until(loop, [&] { return call.succeeded(); }));
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, SeveralStartsShareOneOutcome) {
+  Call first;
+  Call second;
+  manager->start("lab", first.done());
+  manager->start("lab", second.done());
+  launcher.started("lab", LaunchFailure{ErrorKind::kAddressInUse, "port 9090 is taken"});
+  EXPECT_TRUE(first.failed_with(ErrorKind::kAddressInUse));
+  EXPECT_TRUE(second.failed_with(ErrorKind::kAddressInUse));
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+  EXPECT_EQ(manager->tunnel("lab").reason().code, "address-in-use");
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "port 9090 is taken");
+}
+
+TEST_F(ManagerTest, StartOfARunningAndStopOfAStoppedTunnelSucceedAtOnce) {
+  Call stop;
+  manager->stop("lab", stop.done());
+  EXPECT_TRUE(stop.succeeded());
+  bring_up();
+  Call start;
+  manager->start("lab", start.done());
+  EXPECT_TRUE(start.succeeded());
+  EXPECT_FALSE(launcher.starting["lab"]);
+}
+
+TEST_F(ManagerTest, StopWhileStartingFailsTheStart) {
+  Call start;
+  Call stop;
+  manager->start("lab", start.done());
+  manager->stop("lab", stop.done());
+  EXPECT_EQ(state(), Lifecycle::kStopping);
+  launcher.stopped("lab");
+  EXPECT_TRUE(start.failed_with(ErrorKind::kFailed));
+  EXPECT_TRUE(stop.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+TEST_F(ManagerTest, StopBetweenReadyAndTheSessionsWordFailsTheStart) {
+  Call start;
+  Call stop;
+  manager->start("lab", start.done());
+  launcher.started("lab");
+  manager->stop("lab", stop.done());
+  EXPECT_TRUE(start.failed_with(ErrorKind::kFailed));
+  manager->session_appeared("lab", facts());
+  EXPECT_EQ(state(), Lifecycle::kStopping);
+  launcher.stopped("lab");
+  EXPECT_TRUE(stop.succeeded());
+  EXPECT_FALSE(manager->tunnel("lab").session());
+}
+
+TEST_F(ManagerTest, StartAndRestartWhileStoppingAreRefused) {
+  bring_up();
+  Call stop;
+  Call other;
+  manager->stop("lab", stop.done());
+  EXPECT_THROW(manager->start("lab", {}), Error);
+  EXPECT_THROW(manager->restart("lab", {}), Error);
+  manager->stop("lab", other.done());
+  launcher.stopped("lab");
+  EXPECT_TRUE(stop.succeeded() && other.succeeded());
+}
+
+TEST_F(ManagerTest, AStopThatFailsLeavesAReason) {
+  bring_up();
+  Call stop;
+  manager->stop("lab", stop.done());
+  launcher.stopped("lab", LaunchFailure{ErrorKind::kLauncherFailed, "systemd says no"});
+  EXPECT_TRUE(stop.failed_with(ErrorKind::kLauncherFailed));
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+}
+
+TEST_F(ManagerTest, RestartStopsThenStarts) {
+  bring_up();
+  Call call;
+  manager->restart("lab", call.done());
+  EXPECT_EQ(state(), Lifecycle::kStopping);
+  launcher.stopped("lab");
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  manager->session_vanished("lab");  // the old one's name, late
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts());
+  launcher.started("lab");
+  EXPECT_TRUE(call.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, RestartOfAStoppedTunnelStartsIt) {
+  Call call;
+  manager->restart("lab", call.done());
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+}
+
+TEST_F(ManagerTest, StopDuringARestartEndsTheRestart) {
+  bring_up();
+  Call restart;
+  Call stop;
+  manager->restart("lab", restart.done());
+  manager->stop("lab", stop.done());
+  EXPECT_TRUE(restart.failed_with(ErrorKind::kFailed));
+  launcher.stopped("lab");
+  EXPECT_TRUE(stop.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+TEST_F(ManagerTest, ARestartWhoseProfileVanishesMeanwhileFails) {
+  bring_up();
+  Call call;
+  manager->restart("lab", call.done());
+  std::filesystem::remove(folder / "lab.toml");
+  launcher.stopped("lab");
+  EXPECT_TRUE(call.failed_with(ErrorKind::kNoSuchTunnel));
+  EXPECT_TRUE(manager->tunnels().empty());
+}
+
+TEST_F(ManagerTest, AnInvalidProfileIsRefusedBeforeAnythingIsStartedOrStopped) {
+  bring_up();
+  folder.write("lab.toml", "nonsense");
+  EXPECT_THROW(manager->restart("lab", {}), Error);
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+  Call stop;
+  manager->stop("lab", stop.done());
+  launcher.stopped("lab");
+  try {
+    manager->start("lab", {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalidProfile);
+    EXPECT_NE(std::string(error.what()).find("vpnctl check lab"), std::string::npos);
+  }
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+TEST_F(ManagerTest, ADeathIsFailedWithItsReasonAndACleanEndIsStopped) {
+  bring_up();
+  launcher.died("lab", LaunchFailure{ErrorKind::kLauncherFailed, "killed by signal 9"});
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "killed by signal 9");
+  manager->session_vanished("lab");
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "killed by signal 9");
+  bring_up();
+  launcher.died("lab", std::nullopt);
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+TEST_F(ManagerTest, ASessionThatLeavesTheBusAndNobodyKnowsWhyIsFailed) {
+  bring_up();
+  manager->session_vanished("lab");
+  EXPECT_EQ(state(), Lifecycle::kRunning) << "the launcher may know more";
+  EXPECT_TRUE(run_until(loop, [&] { return state() == Lifecycle::kFailed; }));
+}
+
+TEST_F(ManagerTest, ASessionFoundOnTheBusIsAdopted) {
+  manager->session_found("lab", 42);
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  EXPECT_EQ(launcher.adopted["lab"], 42);
+  Call start;
+  manager->start("lab", start.done());
+  EXPECT_FALSE(launcher.starting["lab"]) << "there is one already";
+  manager->session_appeared("lab", facts());
+  EXPECT_TRUE(start.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, AStartThatFindsAnotherSessionUpSucceeds) {
+  Call start;
+  manager->start("lab", start.done());
+  manager->session_found("lab", 42);
+  manager->session_appeared("lab", facts());
+  launcher.started("lab", LaunchFailure{ErrorKind::kInProgress, "runs already"});
+  EXPECT_TRUE(start.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, ASessionWithoutProfileIsListedUntilItEnds) {
+  manager->session_found("ghost", 42);
+  manager->session_appeared("ghost", facts());
+  EXPECT_EQ(manager->tunnel("ghost").state(), Lifecycle::kRunning);
+  EXPECT_TRUE(manager->tunnel("ghost").is_stale());
+  launcher.died("ghost", std::nullopt);
+  EXPECT_EQ(manager->tunnels().count("ghost"), 0U);
+  EXPECT_EQ(told.back(), "-ghost");
+}
+
+TEST_F(ManagerTest, AProfileThatVanishesWhileRunningStaysUntilStopped) {
+  bring_up();
+  std::filesystem::remove(folder / "lab.toml");
+  catalogue->refresh();
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+  Call stop;
+  manager->stop("lab", stop.done());
+  launcher.stopped("lab");
+  EXPECT_TRUE(stop.succeeded());
+  EXPECT_TRUE(manager->tunnels().empty());
+}
+
+TEST_F(ManagerTest, HealthIsTheSessionsLastWord) {
+  bring_up();
+  manager->session_changed("lab", Health::kFailing, {.code = "no-reply", .text = "silence"});
+  EXPECT_EQ(manager->tunnel("lab").health(), Health::kFailing);
+  manager->session_changed("nobody", Health::kHealthy, {});
+  launcher.died("lab", std::nullopt);
+  EXPECT_EQ(manager->tunnel("lab").health(), Health::kUnknown);
+}
+
+}  // namespace
+}  // namespace vpntun::manager

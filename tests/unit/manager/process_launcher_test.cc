@@ -1,0 +1,187 @@
+#include "manager/process_launcher.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "world.h"
+
+namespace vpntun::manager {
+namespace {
+
+class ProcessLauncherTest : public testing::Test {
+ protected:
+  ProcessLauncherTest() {
+    ::setenv("STUB_GO", (folder / "go").c_str(), 1);
+    options.program = STUB_SESSION;
+    options.runtime_folder = folder / "run";
+    make();
+  }
+  ~ProcessLauncherTest() override {
+    for (const char* name : {"ready", "silent", "stubborn", "crashes", "leaves"}) stop(name);
+  }
+
+  void make() {
+    launcher.reset();
+    launcher.emplace(loop, options);
+    launcher->set_died([this](const std::string& name, const LaunchOutcome& why) {
+      died_name = name;
+      died_why = why;
+    });
+  }
+  std::optional<LaunchOutcome> start(const std::string& name) {
+    std::optional<LaunchOutcome> outcome;
+    launcher->start(name, [&](const LaunchOutcome& told) { outcome = told; });
+    EXPECT_FALSE(outcome) << "told from inside the call";
+    EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
+    return outcome;
+  }
+  std::optional<LaunchOutcome> stop(const std::string& name) {
+    std::optional<LaunchOutcome> outcome;
+    launcher->stop(name, [&](const LaunchOutcome& told) { outcome = told; });
+    EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
+    return outcome;
+  }
+  void go() { folder.write("go", ""); }
+
+  service::Loop loop;
+  Folder folder;
+  ProcessLauncher::Options options;
+  std::optional<ProcessLauncher> launcher;
+  std::optional<std::string> died_name;
+  LaunchOutcome died_why;
+};
+
+TEST_F(ProcessLauncherTest, StartEndsWithReadyAndStopWithTheProcess) {
+  EXPECT_FALSE(*start("ready"));
+  EXPECT_FALSE(*stop("ready"));
+  EXPECT_FALSE(died_name);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+}
+
+TEST_F(ProcessLauncherTest, AFailureHasTheKindOfItsStatusAndItsOwnWords) {
+  const LaunchOutcome outcome = *start("fails");
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, ErrorKind::kAddressInUse);
+  EXPECT_EQ(outcome->text, "port taken");
+}
+
+TEST_F(ProcessLauncherTest, AnEndBeforeReadyIsAFailureWhateverTheStatus) {
+  EXPECT_EQ((*start("quits"))->kind, ErrorKind::kLauncherFailed);
+}
+
+TEST_F(ProcessLauncherTest, AProgramThatCannotBeRunIsAFailure) {
+  options.program = "/nowhere/vpntund";
+  make();
+  const LaunchOutcome outcome = *start("ready");
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, ErrorKind::kLauncherFailed);
+  EXPECT_NE(outcome->text.find("/nowhere/vpntund"), std::string::npos);
+}
+
+TEST_F(ProcessLauncherTest, ASilentStartIsGivenUp) {
+  options.start_timeout = std::chrono::milliseconds(100);
+  make();
+  EXPECT_EQ((*start("silent"))->kind, ErrorKind::kTimeout);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+}
+
+TEST_F(ProcessLauncherTest, StopWhileStartingEndsBoth) {
+  std::optional<LaunchOutcome> started;
+  launcher->start("silent", [&](const LaunchOutcome& told) { started = told; });
+  EXPECT_FALSE(*stop("silent"));
+  ASSERT_TRUE(started);
+  EXPECT_EQ((*started)->text, "stopped while starting");
+}
+
+TEST_F(ProcessLauncherTest, ASessionThatIgnoresSigtermIsKilled) {
+  options.stop_timeout = std::chrono::milliseconds(100);
+  make();
+  EXPECT_FALSE(*start("stubborn"));
+  EXPECT_FALSE(*stop("stubborn"));
+}
+
+TEST_F(ProcessLauncherTest, ADeathIsToldWithItsSignal) {
+  EXPECT_FALSE(*start("crashes"));
+  go();
+  ASSERT_TRUE(run_until(loop, [&] { return died_name.has_value(); }));
+  EXPECT_EQ(*died_name, "crashes");
+  EXPECT_NE(died_why->text.find("signal 11"), std::string::npos);
+}
+
+TEST_F(ProcessLauncherTest, ACleanEndIsToldAsSuch) {
+  EXPECT_FALSE(*start("leaves"));
+  go();
+  ASSERT_TRUE(run_until(loop, [&] { return died_name.has_value(); }));
+  EXPECT_FALSE(died_why);
+}
+
+TEST_F(ProcessLauncherTest, ASecondStartOfTheSameIsRefused) {
+  EXPECT_FALSE(*start("ready"));
+  EXPECT_EQ((*start("ready"))->kind, ErrorKind::kInProgress);
+}
+
+TEST_F(ProcessLauncherTest, StopOfWhatDoesNotRunSucceeds) {
+  EXPECT_FALSE(*stop("nothing"));
+}
+
+// Started by somebody else, as after a restart of the manager: twice forked, so that it is not our
+// child.
+TEST_F(ProcessLauncherTest, AnAdoptedSessionIsWatchedAndStopped) {
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const std::string notify = "NOTIFY_SOCKET=" + (folder / "run/notify");
+  const std::string stub = STUB_SESSION;
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    const pid_t session = ::fork();
+    if (session == 0) {
+      const char* environment[] = {notify.c_str(), nullptr};
+      ::execle(stub.c_str(), "vpntund", "--session", "ready", nullptr, environment);
+    }
+    static_cast<void>(::write(pipe[1], &session, sizeof session));
+    ::_exit(0);
+  }
+  pid_t session = -1;
+  ASSERT_EQ(::read(pipe[0], &session, sizeof session), static_cast<ssize_t>(sizeof session));
+  ::waitpid(parent, nullptr, 0);
+  launcher->adopt("ready", session);
+  EXPECT_FALSE(*stop("ready"));
+  EXPECT_FALSE(died_name);
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
+TEST_F(ProcessLauncherTest, AdoptingAProcessThatIsGoneIsADeath) {
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ::waitpid(gone, nullptr, 0);
+  launcher->adopt("ready", gone);
+  EXPECT_FALSE(died_name) << "told from inside the call";
+  EXPECT_TRUE(run_until(loop, [&] { return died_name == "ready"; }));
+}
+
+// A message of another process, here of the test itself, is not the session's.
+TEST_F(ProcessLauncherTest, OnlyTheSessionItselfCanSayReady) {
+  bool told = false;
+  launcher->start("silent", [&](const LaunchOutcome&) { told = true; });
+  const int socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = folder / "run/notify";
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(
+      ::sendto(socket, "READY=1", 7, 0, reinterpret_cast<sockaddr*>(&address), sizeof address), 7);
+  ::close(socket);
+  int turns = 0;
+  EXPECT_TRUE(run_until(loop, [&] { return ++turns > 20; }));
+  EXPECT_FALSE(told);
+}
+
+}  // namespace
+}  // namespace vpntun::manager
