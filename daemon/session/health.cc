@@ -36,6 +36,7 @@ bool waits_in_vain(const Exchange& exchange, bool frames, Instant now) {
 
 std::string joined(const std::vector<IpPrefix>& prefixes) {
   std::vector<std::string> texts;
+  texts.reserve(prefixes.size());
   for (const IpPrefix& prefix : prefixes) texts.push_back(prefix.to_string());
   return fmt::format("{}", fmt::join(texts, ", "));
 }

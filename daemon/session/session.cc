@@ -54,6 +54,7 @@ std::uint64_t modification_usec(const std::string& path) {
 
 std::vector<std::string> texts_of(const std::vector<IpPrefix>& prefixes) {
   std::vector<std::string> texts;
+  texts.reserve(prefixes.size());
   for (const IpPrefix& prefix : prefixes) texts.push_back(prefix.to_string());
   return texts;
 }
@@ -160,6 +161,8 @@ Session::Members::Members(config::Profile its_profile, service::Loop& its_loop)
   bring_up();
   announce();
   look_at_host();
+  const Facts seen = facts(worker->snapshot());
+  shown = shown_of(seen, assess(seen, loop.now()));
   timer = loop.add_timer(loop.now(), [this] { look(); });
 }
 
@@ -235,12 +238,12 @@ void Session::Members::look_at_host() {
   or_warn([this] { drift = drift_of(wanted, look_at_interface(netlink, index)); });
   through_tunnel.assign(profile.peers.size(), false);
   if (!namespaces.together()) return;
-  const dataplane::Snapshot snapshot = worker->snapshot();
+  const std::vector<PeerFacts> known = peers->facts(worker->snapshot());
   or_warn([&] {
-    for (std::size_t i = 0; i < snapshot.peers.size(); ++i) {
-      if (!snapshot.peers[i].endpoint) continue;
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (!known[i].endpoint) continue;
       os::RouteQuery query;
-      query.destination = snapshot.peers[i].endpoint->address;
+      query.destination = known[i].endpoint->address;
       const os::RouteAnswer answer = os::lookup_route(netlink, query);
       through_tunnel[i] = answer.error_number == 0 && answer.index == index;
     }

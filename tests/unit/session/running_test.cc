@@ -124,6 +124,17 @@ TEST_F(Running, StartsWithANameThatCannotBeResolved) {
   EXPECT_EQ(client->status().health, Health::kFailing);
 }
 
+TEST_F(Running, FailsWhenPacketsGoOutAndNoneComeBack) {
+  const HostedSession client(u_, loop_, client_profile());
+  int changes = 0;
+  client->on_changed([&] { ++changes; });
+  // Nobody listens at the other end.
+  EXPECT_FALSE(u_.runs("ping -n -q -c 2 -i 0.2 -W 1 192.168.53.98 >/dev/null"));
+  EXPECT_TRUE(reason_becomes(client, "no-reply"));
+  EXPECT_EQ(client->status().health, Health::kFailing);
+  EXPECT_TRUE(run_until(loop_, [&] { return changes > 0; }));
+}
+
 TEST_F(Running, NoticesThatTheInterfaceWasSetDown) {
   const HostedSession client(u_, loop_, client_profile());
   int changes = 0;
