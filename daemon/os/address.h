@@ -19,10 +19,10 @@ struct InterfaceAddress {
 // Pure: an RTM_NEWADDR or RTM_DELADDR message; nullopt if it is malformed or of another family.
 std::optional<InterfaceAddress> parse_address(const nlmsghdr& message);
 
-// Usable at once if the interface is up (IPv6: soon after it goes up otherwise): there is no
-// duplicate address detection. IPv4 gets no broadcast address. Errors: kAddressInUse (the interface
-// has it already), kAccessDenied. An IPv4 address that another interface has is accepted by the
-// kernel: ask find_owner first.
+// IPv6 without duplicate address detection: on an interface that is up the address can be bound at
+// once and is reached within milliseconds, when the kernel has made its local route. IPv4 gets no
+// broadcast address. Errors: kAddressInUse (the interface has it already), kAccessDenied. An IPv4
+// address that another interface has is accepted by the kernel: ask find_owner first.
 void add_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
 void remove_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
 // All interfaces, both families.

@@ -11,7 +11,7 @@
 namespace vpntun::os {
 namespace {
 
-constexpr std::size_t kReceiveBytes = 64 * 1024;
+constexpr std::size_t kReceiveBytes = 65536;
 
 void append_notice(const nlmsghdr& message, std::vector<Notice>& notices) {
   switch (message.nlmsg_type) {

@@ -13,7 +13,7 @@
 namespace vpntun::os {
 namespace {
 
-constexpr std::size_t kReceiveBytes = 64 * 1024;  // the kernel fills at most 32 KiB per datagram
+constexpr std::size_t kReceiveBytes = 65536;  // the kernel fills at most 32 KiB per datagram
 constexpr int kDumpAttempts = 50;
 
 // The extended acknowledgement's text; empty if there is none. netlink(7), NETLINK_EXT_ACK.

@@ -18,7 +18,7 @@
 namespace vpntun::os {
 namespace {
 
-constexpr std::size_t kSnapBytes = 256 * 1024;  // more than the largest superpacket
+constexpr std::size_t kSnapBytes = 262144;  // more than the largest superpacket
 constexpr int kQueueBytes = 8 << 20;
 
 constexpr std::uint16_t to_network(std::uint16_t value) {

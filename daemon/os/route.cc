@@ -218,10 +218,9 @@ std::vector<Route> list_routes(NetlinkSocket& netlink) {
     netlink.dump(
         message, "list the routes", [&] { routes.resize(before); },
         [&](const nlmsghdr& part) {
-          std::optional<Route> route = parse_route(part);
+          const std::optional<Route> route = parse_route(part);
           // Without IPv6 the kernel answers for the families it has.
-          if (route && route->destination.address.family() == family)
-            routes.push_back(*std::move(route));
+          if (route && route->destination.address.family() == family) routes.push_back(*route);
         });
   }
   return routes;

@@ -108,7 +108,7 @@ std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {
   // Undoes the last connect, which has chosen a source address.
   sockaddr none{};
   none.sa_family = AF_UNSPEC;
-  ::connect(probe_.get(), &none, sizeof(none));
+  if (::connect(probe_.get(), &none, sizeof(none)) < 0) return 0;
   sockaddr_storage address{};
   const socklen_t length = encode_endpoint(remote, family_, address);
   if (length == 0 ||

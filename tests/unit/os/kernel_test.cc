@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "os/address.h"
+#include "os/route.h"
 
 namespace vpntun::os {
 namespace {
@@ -63,6 +64,8 @@ void TwoHostsTest::SetUp() {
   add_address(netlink(), left_, prefix("fd00:9::1/64"));
   add_address(*far_netlink_, right_, prefix("10.9.0.2/24"));
   add_address(*far_netlink_, right_, prefix("fd00:9::2/64"));
+  ASSERT_TRUE(becomes_local(netlink(), "fd00:9::1"));
+  ASSERT_TRUE(becomes_local(*far_netlink_, "fd00:9::2"));
 }
 
 IpAddress ip(std::string_view text) {
@@ -97,6 +100,12 @@ bool eventually(const std::function<bool()>& condition) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return true;
+}
+
+bool becomes_local(NetlinkSocket& netlink, std::string_view address) {
+  return eventually([&] {
+    return lookup_route(netlink, {.destination = ip(address)}).type == RouteType::kLocal;
+  });
 }
 
 bool without_capabilities(const std::function<bool()>& check) {

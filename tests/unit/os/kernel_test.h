@@ -58,6 +58,9 @@ bool wait_readable(int fd);
 // Whether the condition holds within five seconds.
 bool eventually(const std::function<bool()>& condition);
 
+// Whether the address is reached through this host's own stack, within five seconds.
+bool becomes_local(NetlinkSocket& netlink, std::string_view address);
+
 // Runs `check` in a child that has no capabilities, and returns whether it returned true.
 bool without_capabilities(const std::function<bool()>& check);
 

@@ -85,6 +85,7 @@ class TunPacketsTest : public KernelTest {
     set_link_up(netlink(), tun_->index(), true);
     add_address(netlink(), tun_->index(), prefix("192.168.53.99/24"));
     add_address(netlink(), tun_->index(), prefix("fd53::99/64"));
+    ASSERT_TRUE(becomes_local(netlink(), "fd53::99"));
     socket_.emplace(UdpSocket::bind(5353));
   }
 
