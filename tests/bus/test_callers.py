@@ -1,4 +1,7 @@
 """Several callers, callers that go away, and starts that are stopped: each ends in a defined state."""
+import os
+import signal
+
 import pytest
 
 from harness.bus import DBusError
@@ -40,9 +43,13 @@ def test_a_client_that_vanishes_changes_nothing(held):
     other.close()
     held.release()
     held.wait_state("lab", "running")
+    session = held.manager.session_pids()[0]
+    os.kill(session, signal.SIGSTOP)  # its end waits until the caller is gone
     other = held.new_client()
     send_stop(other)
+    held.wait_state("lab", "stopping")
     other.close()
+    os.kill(session, signal.SIGCONT)
     held.wait_state("lab", "stopped")
 
 
