@@ -14,13 +14,12 @@ namespace {
 constexpr std::uint32_t kMinIpv6Mtu = 1280;  // RFC 8200, section 5
 constexpr std::uint16_t kFirstFreePort = 1024;
 
-IpAddress broadcast_of(const IpPrefix& network) {
+IpAddress broadcast_of(const IpPrefix& prefix) {
   std::array<std::uint8_t, 4> bytes{};
-  const auto from = network.network().address.bytes();
+  const IpAddress network = prefix.network().address;
   for (unsigned i = 0; i < bytes.size(); ++i) {
-    const unsigned kept =
-        std::clamp(static_cast<int>(network.length) - static_cast<int>(i * 8), 0, 8);
-    bytes[i] = static_cast<std::uint8_t>(from[i] | (0xffu >> kept));
+    const unsigned kept = std::min(prefix.length - std::min(prefix.length, i * 8), 8u);
+    bytes[i] = static_cast<std::uint8_t>(network.bytes()[i] | (0xffu >> kept));
   }
   return IpAddress::v4(bytes);
 }

@@ -47,7 +47,7 @@ std::string too_large() {
 void report_syntax(const SyntaxError& error, const SourceText& source, Report& report) {
   const Spot spot{error.place, ""};
   const std::string message = escaped(error.message);
-  if (source.is_secret(source.inside(error.place).line)) {
+  if (source.line(error.place.line).secret != std::string_view::npos) {
     report.add(Code::kSyntax, spot, "not valid TOML");
     return;
   }

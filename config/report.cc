@@ -45,16 +45,17 @@ std::vector<Finding> Report::take() {
         {{last.line, last.column, last.length}, ""},
         fmt::format("{} more findings are not shown", hidden_));
   }
-  // Only for those that are shown: a line may be as long as the file.
+  Line line;
   for (Finding& finding : findings_) {
-    const Place place = source_.inside({finding.line, finding.column, finding.length});
+    if (finding.line == 0) continue;
+    if (finding.line != line.number) line = source_.line(finding.line);
+    const Place place = inside(line, {finding.line, finding.column, finding.length});
     finding.line = place.line;
     finding.column = place.column;
     finding.length = place.length;
-    if (place.line == 0) continue;
-    Excerpt excerpt = source_.excerpt(place);
-    finding.source_line = std::move(excerpt.text);
-    finding.mark = excerpt.mark;
+    Excerpt shown = excerpt(line, place);
+    finding.source_line = std::move(shown.text);
+    finding.mark = shown.mark;
   }
   errors_ = 0;
   hidden_ = 0;

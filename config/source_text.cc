@@ -56,13 +56,13 @@ SourceText::SourceText(std::string_view text) : text_(text) {
     if (text[i] == '\n') starts_.push_back(i + 1);
 }
 
-std::string_view SourceText::line(std::uint32_t number) const {
-  if (number == 0 || number > starts_.size()) return {};
+Line SourceText::line(std::uint32_t number) const {
+  number = std::clamp(number, 1u, static_cast<std::uint32_t>(starts_.size()));
   const std::size_t start = starts_[number - 1];
   const std::size_t end = number < starts_.size() ? starts_[number] - 1 : text_.size();
-  std::string_view line = text_.substr(start, end - start);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+  std::string_view text = text_.substr(start, end - start);
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return {number, text, count_characters(text), secret_offset(text)};
 }
 
 Place SourceText::place_at(std::size_t offset) const {
@@ -74,23 +74,20 @@ Place SourceText::place_at(std::size_t offset) const {
           static_cast<std::uint32_t>(before + 1), 1};
 }
 
-Place SourceText::inside(Place place) const {
-  if (place.line == 0) return {0, 0, 1};
-  place.line = std::min(place.line, static_cast<std::uint32_t>(starts_.size()));
-  const auto characters = static_cast<std::uint32_t>(count_characters(line(place.line)));
+Place inside(const Line& line, Place place) {
+  const auto characters = static_cast<std::uint32_t>(line.characters);
+  place.line = line.number;
   place.column = std::clamp(place.column, 1u, characters + 1);
   const std::uint32_t rest = std::max(characters + 1 - place.column, 1u);
   place.length = place.length == 0 ? rest : std::min(place.length, rest);
   return place;
 }
 
-Excerpt SourceText::excerpt(Place place) const {
-  std::string_view whole = line(place.line);
-  const std::size_t secret = secret_offset(whole);
-  const std::string_view tail = secret < whole.size() ? " (not shown)" : "";
-  whole = whole.substr(0, std::min(secret, whole.size()));
-
-  const std::size_t characters = count_characters(whole);
+Excerpt excerpt(const Line& line, Place place) {
+  const bool secret = line.secret < line.text.size();
+  const std::string_view whole = line.text.substr(0, line.secret);
+  const std::string_view tail = secret ? " (not shown)" : "";
+  const std::size_t characters = secret ? count_characters(whole) : line.characters;
   const std::size_t before = std::min<std::size_t>(place.column - 1, characters);
   std::size_t first = 0;
   if (characters > kShown && before > kShownBefore)
@@ -104,10 +101,6 @@ Excerpt SourceText::excerpt(Place place) const {
   const std::string_view cut = end < whole.size() ? "..." : "";
   return {lead + rest + std::string(cut) + std::string(tail),
           static_cast<std::uint32_t>(count_characters(lead))};
-}
-
-bool SourceText::is_secret(std::uint32_t number) const {
-  return secret_offset(line(number)) != std::string_view::npos;
 }
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) noexcept {

@@ -24,6 +24,14 @@ struct Excerpt {
   std::uint32_t mark = 0;  // characters of text before the place
 };
 
+// A line, measured once for all findings on it: it may be as long as the file.
+struct Line {
+  std::uint32_t number = 0;
+  std::string_view text;
+  std::size_t characters = 0;
+  std::size_t secret = std::string_view::npos;  // offset of a value that must not be shown
+};
+
 class SourceText {
  public:
   // text must outlive the object. A byte order mark at its beginning does not count as a character.
@@ -31,20 +39,18 @@ class SourceText {
 
   // The place of one byte.
   Place place_at(std::size_t offset) const;
-  // The same place, kept inside the text: a column at most one behind the line's end, a length of
-  // at least 1.
-  Place inside(Place place) const;
-  // The line of a place that is inside. A value of a secret key on it is left out.
-  Excerpt excerpt(Place place) const;
-  // Whether the line has a key whose value must not be shown.
-  bool is_secret(std::uint32_t line) const;
+  // The line of that number; the last one when there are not so many.
+  Line line(std::uint32_t number) const;
 
  private:
-  std::string_view line(std::uint32_t number) const;
-
   std::string_view text_;
   std::vector<std::size_t> starts_;  // offset of each line
 };
+
+// The place, kept inside its line: a column at most one behind the end, a length of at least 1.
+Place inside(const Line& line, Place place);
+// What to show of the line around a place inside. A secret value is left out.
+Excerpt excerpt(const Line& line, Place place);
 
 // The offset of the first byte that is not well-formed UTF-8 (RFC 3629).
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) noexcept;
