@@ -50,6 +50,16 @@ Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile) {
   return derive_mtu(paths, needs);
 }
 
+IpAddress choose_source(os::NetlinkSocket& at_socket, const config::Profile& profile) {
+  for (const config::Peer& peer : profile.peers) {
+    if (!peer.endpoint || !peer.endpoint->address) continue;
+    os::RouteQuery query;
+    query.destination = *peer.endpoint->address;
+    return os::lookup_route(at_socket, query).source.value_or(IpAddress());
+  }
+  return {};
+}
+
 void configure_interface(os::NetlinkSocket& netlink, unsigned index,
                          const config::Interface& settings, const HostConfig& wanted,
                          std::uint32_t mtu) {

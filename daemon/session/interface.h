@@ -11,6 +11,9 @@ namespace vpntun::session {
 
 // at_socket: a socket of the namespace the UDP socket is in, whose routes lead to the peers.
 Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile);
+// The address the kernel would send from to the first configured peer, for captures before that
+// peer was heard; unspecified if none can be told.
+IpAddress choose_source(os::NetlinkSocket& at_socket, const config::Profile& profile);
 
 // Sets MAC address, MTU and addresses, brings the interface up, adds the routes. Errors:
 // kAddressInUse (another interface has the address), kRouteConflict, kAccessDenied.

@@ -129,6 +129,7 @@ struct Session::Members {
   std::string interface;
   unsigned index = 0;
   std::uint16_t port = 0;
+  IpAddress outer_source;
   Mtu mtu;
   std::optional<Peers> peers;
   std::unique_ptr<dataplane::Worker> worker;  // owns interface and UDP socket
@@ -170,6 +171,7 @@ void Session::Members::bring_up() {
   os::UdpSocket socket = namespaces.at_socket([this] {
     os::NetlinkSocket at_socket;
     mtu = choose_mtu(at_socket, profile);
+    outer_source = choose_source(at_socket, profile);
     return os::UdpSocket::bind(profile.interface.listen_port);
   });
   os::Tun tun = namespaces.at_interface([this] {
@@ -208,6 +210,7 @@ void Session::Members::start_worker(os::Tun tun, os::UdpSocket socket) {
   options.frames = profile.kind == config::Kind::kTap;
   options.allow_public_plaintext = profile.allow_public_plaintext;
   options.listen_port = port;
+  options.local = outer_source;
   worker = std::make_unique<dataplane::Worker>(std::make_unique<os::Tun>(std::move(tun)),
                                                std::make_unique<os::UdpSocket>(std::move(socket)),
                                                std::move(options));

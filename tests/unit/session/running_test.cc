@@ -11,6 +11,8 @@
 
 #include "hosts.h"
 #include "os/packet_socket.h"
+#include "packet/describe.h"
+#include "packet/pcapng.h"
 
 namespace vpntun::session {
 namespace {
@@ -208,16 +210,22 @@ TEST_F(Running, ACaptureGivesPcapngOfWhatPasses) {
   const UniqueFd reader = client->capture({});
   EXPECT_EQ(::fcntl(reader.get(), F_GETFL) & O_NONBLOCK, 0) << "its reader may wait for packets";
   ASSERT_TRUE(u_.pings("192.168.53.98"));
-  std::string read;
-  std::array<char, 65536> buffer{};
+  packet::PcapngReader stream;
+  std::vector<packet::PcapngReader::Record> records;
+  std::array<std::uint8_t, 65536> buffer{};
   pollfd waiting{reader.get(), POLLIN, 0};
-  while (read.find("server") == std::string::npos && ::poll(&waiting, 1, 5000) > 0) {
+  while (records.size() < 2 && ::poll(&waiting, 1, 5000) > 0) {
     const ssize_t length = ::read(reader.get(), buffer.data(), buffer.size());
     ASSERT_GT(length, 0);
-    read.append(buffer.data(), static_cast<std::size_t>(length));
+    stream.feed(std::span(buffer).first(static_cast<std::size_t>(length)));
+    while (auto record = stream.next()) records.push_back(std::move(*record));
   }
-  EXPECT_EQ(read.substr(0, 4), "\x0a\x0d\x0d\x0a");
-  EXPECT_THAT(read, HasSubstr("server"));
+  ASSERT_GE(records.size(), 2u) << stream.error();
+  EXPECT_THAT(packet::describe(records[0].bytes), HasSubstr("192.168.53.99 --> 192.168.53.98"));
+  EXPECT_THAT(records[0].comment, HasSubstr("peer server, out"));
+  // Our own outer address is told before the peer was ever heard.
+  EXPECT_THAT(packet::describe(records[1].bytes), HasSubstr("10.0.2.7:"));
+  EXPECT_THAT(packet::describe(records[1].bytes), HasSubstr("10.0.2.8:9090"));
 }
 
 TEST_F(Running, OnlySoManyCapturesRunAtOnce) {
