@@ -1,0 +1,143 @@
+"""Hosts as network namespaces joined by wires, and sockets and processes inside them."""
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+
+from .host import run
+from .waiting import wait_for
+
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def inside(netns):
+    """This thread in the namespace; what it opens there stays there."""
+    with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{netns}", "rb") as there:
+        _enter(there)
+        try:
+            yield
+        finally:
+            _enter(home)
+
+
+def _enter(file):
+    if _libc.setns(file.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def write_sysctl(netns, path, value):
+    with inside(netns), open(f"/proc/sys/net/{path}", "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+class Network:
+    """Namespaces and veth pairs; all gone afterwards."""
+
+    def __init__(self):
+        self.hosts = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for name in self.hosts:
+            run("ip", "netns", "delete", name, check=False)
+
+    def host(self, *names, forwarding=False):
+        """Hosts with loopback up, no reverse path filter, and no address check that delays IPv6."""
+        for name in names:
+            run("ip", "netns", "add", name)
+            self.hosts.append(name)
+            run("ip", "link", "set", "lo", "up", netns=name)
+            for scope in ("all", "default"):
+                write_sysctl(name, f"ipv4/conf/{scope}/rp_filter", 0)
+                write_sysctl(name, f"ipv6/conf/{scope}/accept_dad", 0)
+            write_sysctl(name, "ipv4/ip_forward", int(forwarding))
+            write_sysctl(name, "ipv6/conf/all/forwarding", int(forwarding))
+
+    def wire(self, one, other, mtu=1500):
+        """one and other: (host, interface, address...)."""
+        run("ip", "link", "add", one[1], "netns", one[0], "type", "veth", "peer", "name", other[1], "netns", other[0])
+        for host, name, *addresses in (one, other):
+            for address in addresses:
+                run("ip", "address", "add", address, "dev", name, netns=host)
+            run("ip", "link", "set", name, "mtu", str(mtu), "up", netns=host)
+
+
+def add_route(netns, *route):
+    run("ip", "route", "add", *route, netns=netns)
+
+
+def udp_socket(netns, address, port=0):
+    """A UDP socket of a host, bound; datagrams are awaited 5 s."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with inside(netns):
+        made = socket.socket(family, socket.SOCK_DGRAM)
+    made.settimeout(5)
+    made.bind((address, port))
+    return made
+
+
+def tcp_listener(netns, address, port):
+    with inside(netns):
+        made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.settimeout(15)
+    made.bind((address, port))
+    made.listen()
+    return made
+
+
+def tcp_connect(netns, address, port):
+    with inside(netns):
+        made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    made.settimeout(15)
+    made.connect((address, port))
+    return made
+
+
+def ping(netns, address, *options, count=1, seconds=2):
+    """What ping prints, whether answered or not."""
+    return run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(seconds), *options, address, netns=netns,
+               check=False, seconds=30)
+
+
+def answered(text):
+    """How many replies ping saw."""
+    found = re.search(r"(\d+) received", text)
+    return int(found.group(1)) if found else 0
+
+
+def pings(netns, address, *options):
+    """Asks again until the first reply: names, neighbours and endpoints may have to be found out first."""
+    return wait_for(lambda: answered(ping(netns, address, *options, seconds=1)),
+                    f"{netns} reaches {address} {' '.join(options)}")
+
+
+@contextlib.contextmanager
+def process(*command, netns=None, log=None, **options):
+    """A program that runs meanwhile; ends with the context."""
+    prefix = ["ip", "netns", "exec", netns] if netns else []
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(open(log, "ab")) if log else subprocess.DEVNULL
+        child = subprocess.Popen([*prefix, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait(5)
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

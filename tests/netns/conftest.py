@@ -1,0 +1,70 @@
+"""What the tests on the real kernel share: two hosts on a wire, one manager that runs the tunnels of both."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from harness.daemon import World  # noqa: E402
+from harness.network import Network  # noqa: E402
+from harness.profile import peer, profile  # noqa: E402
+from harness.waiting import wait_for  # noqa: E402
+
+PORT = 9090
+
+
+class Tunnels(World):
+    """A world in which profiles are written and started in one go, with facts of their Status."""
+
+    def run(self, name, text):
+        self.profile(name, text)
+        self.client.start(name)
+
+    def rerun(self, name, text):
+        self.manager.write_profile(name, text)
+        self.client.restart(name)
+
+    def peer(self, tunnel, name):
+        return next(peer for peer in self.client.status(tunnel)["peers"] if peer["name"] == name)
+
+    def drops(self, tunnel):
+        """{reason: (packets, last offender)}"""
+        return {drop["reason"]: (drop["packets"], drop["last"]) for drop in self.client.status(tunnel)["drops"]}
+
+    def wait_endpoint(self, tunnel, name, endpoint):
+        wait_for(lambda: self.peer(tunnel, name)["endpoint"] == endpoint, f"{name} of {tunnel} is at {endpoint}")
+
+
+@pytest.fixture
+def tunnels():
+    with Tunnels() as made:
+        yield made
+
+
+@pytest.fixture
+def network():
+    with Network() as made:
+        yield made
+
+
+@pytest.fixture
+def pair(network):
+    """Hosts u (10.0.2.7, fd02::7) and server (10.0.2.8, fd02::8)."""
+    network.host("u", "server")
+    network.wire(("u", "eth0", "10.0.2.7/24", "fd02::7/64"), ("server", "eth0", "10.0.2.8/24", "fd02::8/64"))
+    return network
+
+
+def client_profile(endpoint=f"10.0.2.8:{PORT}", **changes):
+    """Host u's end: 192.168.53.99 and fd53::99."""
+    settings = dict(name="tun0", address=["192.168.53.99/24", "fd53::99/64"], netns="u",
+                    peers=[peer("server", "192.168.53.0/24", "fd53::/64", endpoint=endpoint)])
+    return profile(**{**settings, **changes})
+
+
+def server_profile(**changes):
+    """The server's end: 192.168.53.98 and fd53::98, its peer u is learned."""
+    settings = dict(name="tun0", address=["192.168.53.98/24", "fd53::98/64"], listen_port=PORT, netns="server",
+                    peers=[peer("u", "192.168.53.99/32", "fd53::99/128")])
+    return profile(**{**settings, **changes})

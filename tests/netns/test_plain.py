@@ -1,0 +1,149 @@
+"""Two ends of a plain tunnel on a wire: both families inside and outside, many peers, endpoints that move or stay."""
+import os
+import subprocess
+
+import pytest
+from conftest import PORT, client_profile, server_profile
+
+from harness.host import run
+from harness.network import answered, ping, pings
+from harness.profile import peer, profile
+from harness.waiting import wait_for
+
+
+@pytest.mark.parametrize("outside", ["10.0.2.8", "[fd02::8]"])
+def test_both_families_pass_inside_over_either_outside(pair, tunnels, outside):
+    tunnels.run("server", server_profile())
+    tunnels.run("lab", client_profile(f"{outside}:{PORT}"))
+    assert pings("u", "192.168.53.98") and pings("u", "fd53::98")
+    assert answered(ping("server", "192.168.53.99", "-s", "1300", count=3)) == 3
+    assert answered(ping("server", "fd53::99", "-s", "1300", count=3)) == 3
+    seen = tunnels.peer("server", "u")
+    assert seen["endpoint-source"] == "learned" and seen["health"] == "healthy"
+    address = "10.0.2.7" if "." in outside else "[fd02::7]"
+    assert seen["endpoint"] == f"{address}:{tunnels.client.status('lab')['listen-port']}"
+    assert tunnels.peer("lab", "server")["endpoint"] == f"{outside}:{PORT}"
+
+    def count_the_same():
+        ours, theirs = tunnels.peer("lab", "server"), tunnels.peer("server", "u")
+        return ours["tx-packets"] == theirs["rx-packets"] and ours["rx-packets"] == theirs["tx-packets"]
+
+    wait_for(count_the_same, "both ends have counted the same packets")
+
+
+def test_several_addresses_and_networks_behind_one_interface(pair, tunnels):
+    more = [f"10.77.{i}.1/24" for i in range(5)] + [f"fd77:{i}::1/64" for i in range(5)]
+    networks = [f"10.77.{i}.0/24" for i in range(5)] + [f"fd77:{i}::/64" for i in range(5)]
+    tunnels.run("server", server_profile(address=["192.168.53.98/24", "fd53::98/64", *more]))
+    tunnels.run("lab", client_profile(peers=[peer("server", "192.168.53.0/24", "fd53::/64", *networks,
+                                                  endpoint=f"10.0.2.8:{PORT}")]))
+    assert pings("u", "192.168.53.98")
+    for address in more:
+        assert pings("u", address.split("/")[0])
+
+
+def test_many_clients_reach_each_other_only_as_the_server_allows(network, tunnels):
+    clients = [1, 2, 3, 4, 5]
+    network.host("server", *(f"c{i}" for i in clients))
+    for i in clients:
+        network.wire((f"c{i}", "eth0", f"10.0.{i}.2/24"), ("server", f"eth{i}", f"10.0.{i}.1/24"))
+    # The fifth may send only from another address than it has.
+    peers = [peer(f"c{i}", f"192.168.53.{i}/32") for i in clients[:-1]] + [peer("c5", "192.168.53.55/32")]
+    server = dict(address=["192.168.53.98/24"], peers=peers)
+    tunnels.run("server", server_profile(**server))
+    for i in clients:
+        tunnels.run(f"c{i}", profile(name="tun0", address=f"192.168.53.{i}/24", netns=f"c{i}",
+                                     peers=[peer("server", "192.168.53.0/24", endpoint=f"10.0.{i}.1:{PORT}")]))
+    for i in clients[:-1]:
+        assert pings(f"c{i}", "192.168.53.98")
+    assert not answered(ping("c5", "192.168.53.98", seconds=1))
+    assert tunnels.drops("server")["unknown-sender"][1].startswith("192.168.53.5 -> 192.168.53.98")
+
+    assert not answered(ping("c1", "192.168.53.2", seconds=1)), "the server does not forward"
+    tunnels.rerun("server", server_profile(routing={"forwarding": True}, **server))
+    for i in clients[:-1]:
+        assert pings(f"c{i}", "192.168.53.98")
+    for i in clients[:-1]:
+        for j in clients[:-1]:
+            if i != j:
+                assert "ttl=63" in ping(f"c{i}", f"192.168.53.{j}")
+    assert not answered(ping("c1", "192.168.53.5", seconds=1)), "nobody has that address"
+    assert tunnels.drops("server")["no-peer"][0] >= 1
+
+
+def test_a_learned_peer_is_followed_to_its_new_port_and_its_new_address(pair, tunnels):
+    tunnels.run("server", server_profile())
+    tunnels.run("lab", client_profile())
+    assert pings("u", "192.168.53.98")
+    first = tunnels.peer("server", "u")["endpoint"]
+
+    tunnels.client.restart("lab")
+    assert pings("u", "192.168.53.98")
+    port = tunnels.client.status("lab")["listen-port"]
+    assert f"10.0.2.7:{port}" != first
+    tunnels.wait_endpoint("server", "u", f"10.0.2.7:{port}")
+
+    run("ip", "address", "add", "10.0.2.77/24", "dev", "eth0", netns="u")
+    run("ip", "address", "delete", "10.0.2.7/24", "dev", "eth0", netns="u")  # the other takes its place or goes too
+    run("ip", "address", "replace", "10.0.2.77/24", "dev", "eth0", netns="u")
+    assert pings("u", "192.168.53.98") and pings("server", "192.168.53.99")
+    tunnels.wait_endpoint("server", "u", f"10.0.2.77:{port}")
+
+
+def test_a_peer_with_a_configured_endpoint_does_not_move(pair, tunnels):
+    run("ip", "address", "add", "10.0.2.77/24", "dev", "eth0", netns="u")
+    tunnels.run("server", server_profile(peers=[peer("u", "192.168.53.99/32", endpoint="10.0.2.7:5555")]))
+    tunnels.run("lab", client_profile(listen_port=5555))
+    assert pings("u", "192.168.53.98")
+    tunnels.rerun("lab", client_profile(listen_port=5556))
+    assert not answered(ping("u", "192.168.53.98", seconds=1))
+    assert tunnels.peer("server", "u")["endpoint"] == "10.0.2.7:5555"
+    packets, last = tunnels.drops("server")["endpoint-mismatch"]
+    assert packets >= 1 and last.endswith("from 10.0.2.7:5556")
+
+
+def test_the_answer_leaves_from_the_address_the_question_came_to(pair, tunnels):
+    run("ip", "address", "add", "10.0.2.9/24", "dev", "eth0", netns="server")
+    tunnels.run("server", server_profile())
+    tunnels.run("lab", client_profile(f"10.0.2.9:{PORT}"))
+    assert pings("u", "192.168.53.98"), "the client hears only its endpoint"
+
+
+@pytest.fixture
+def hosts_file(tmp_path):
+    """/etc/hosts as the test writes it; the real one is back afterwards."""
+    path = tmp_path / "hosts"
+    path.write_text("127.0.0.1 localhost\n")
+    subprocess.run(["mount", "--bind", str(path), "/etc/hosts"], check=True)
+    yield path
+    subprocess.run(["umount", "/etc/hosts"], check=True)
+
+
+def test_an_endpoint_given_by_name_is_found_also_when_the_name_appears_late(pair, tunnels, hosts_file):
+    tunnels.run("server", server_profile())
+    hosts_file.write_text("127.0.0.1 localhost\n10.0.2.8 server.example\n")
+    tunnels.run("lab", client_profile(f"server.example:{PORT}"))
+    assert pings("u", "192.168.53.98")
+    seen = tunnels.peer("lab", "server")
+    assert seen["configured-endpoint"] == f"server.example:{PORT}"
+    assert (seen["endpoint"], seen["endpoint-source"]) == (f"10.0.2.8:{PORT}", "resolved")
+
+    tunnels.rerun("lab", client_profile(f"late.example:{PORT}"))
+    wait_for(lambda: tunnels.peer("lab", "server")["reason"]["code"] == "unresolved", "the name is not found")
+    ping("u", "192.168.53.98", seconds=1)
+    assert "no-endpoint" in tunnels.drops("lab")
+    hosts_file.write_text("127.0.0.1 localhost\n10.0.2.8 late.example\n")
+    wait_for(lambda: tunnels.peer("lab", "server")["endpoint"] == f"10.0.2.8:{PORT}", "the name is found", seconds=20)
+    assert pings("u", "192.168.53.98")
+
+
+def test_a_tunnel_between_a_new_namespace_and_the_host_outside(tunnels):
+    """netns create: the interface inside, the socket with the daemon."""
+    tunnels.run("server", profile(name="tun0", address=["192.168.53.98/24"], listen_port=PORT,
+                                  peers=[peer("box", "192.168.53.99/32")]))
+    tunnels.run("box", profile(name="tun0", address=["192.168.53.99/24"], netns={"mode": "create", "name": "box"},
+                               peers=[peer("server", "192.168.53.0/24", endpoint=f"127.0.0.1:{PORT}")]))
+    assert pings("box", "192.168.53.98")
+    assert os.path.exists("/run/netns/box")
+    tunnels.client.stop("box")
+    assert not os.path.exists("/run/netns/box")
