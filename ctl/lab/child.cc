@@ -1,4 +1,4 @@
-#include "lab/child.h"
+#include "ctl/lab/child.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "lab/enter.h"
+#include "ctl/lab/enter.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -15,7 +15,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "lab/child.h"
+#include "ctl/lab/child.h"
 #include "os/netns.h"
 
 namespace vpntun::lab {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "lab/folder.h"
-#include "lab/topology.h"
+#include "ctl/lab/folder.h"
+#include "ctl/lab/topology.h"
 
 namespace vpntun::lab {
 

@@ -1,4 +1,4 @@
-#include "lab/folder.h"
+#include "ctl/lab/folder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "lab/isolation.h"
+#include "ctl/lab/isolation.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
-#include "lab/folder.h"
+#include "ctl/lab/folder.h"
 
 namespace vpntun::lab {
 namespace {

@@ -1,4 +1,4 @@
-#include "lab/keeper.h"
+#include "ctl/lab/keeper.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -18,11 +18,11 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "lab/child.h"
-#include "lab/isolation.h"
-#include "lab/login_service.h"
-#include "lab/profiles.h"
-#include "lab/topology.h"
+#include "ctl/lab/child.h"
+#include "ctl/lab/isolation.h"
+#include "ctl/lab/login_service.h"
+#include "ctl/lab/profiles.h"
+#include "ctl/lab/topology.h"
 #include "os/link.h"
 #include "os/netlink.h"
 #include "os/netns.h"

@@ -1,4 +1,4 @@
-#include "lab/lab.h"
+#include "ctl/lab/lab.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,9 +18,9 @@
 
 #include "base/error.h"
 #include "base/time.h"
-#include "lab/child.h"
-#include "lab/isolation.h"
-#include "lab/keeper.h"
+#include "ctl/lab/child.h"
+#include "ctl/lab/isolation.h"
+#include "ctl/lab/keeper.h"
 
 namespace vpntun::lab {
 namespace {

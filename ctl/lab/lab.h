@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
-#include "lab/folder.h"
+#include "ctl/lab/folder.h"
 
 namespace vpntun::lab {
 

@@ -1,4 +1,4 @@
-#include "lab/login_service.h"
+#include "ctl/lab/login_service.h"
 
 #include <netinet/in.h>
 #include <poll.h>

@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "base/error.h"
-#include "lab/enter.h"
-#include "lab/folder.h"
-#include "lab/lab.h"
-#include "lab/show.h"
-#include "lab/topology.h"
+#include "ctl/lab/enter.h"
+#include "ctl/lab/folder.h"
+#include "ctl/lab/lab.h"
+#include "ctl/lab/run.h"
+#include "ctl/lab/show.h"
+#include "ctl/lab/topology.h"
 
 namespace vpntun::lab {
 namespace {
@@ -77,6 +78,7 @@ struct Arguments {
   std::string bus = "private";
   bool quiet = false;
   std::string host;
+  RunOptions run;
 };
 
 int run(int argc, char** argv) {
@@ -114,6 +116,16 @@ int run(int argc, char** argv) {
     if (exec_verb->remaining().empty()) throw CLI::RequiredError("command");
     code = exec(folder, chosen.host, exec_verb->remaining());
   });
+  app.add_subcommand("list", "the tasks")->callback([&] { code = list_tasks(); });
+  CLI::App* run_verb = app.add_subcommand("run", "perform a task and check what must be seen");
+  run_verb->add_option("task", chosen.run.which, "1 2a 2b 2c 2d 3 4 5 6 7 8 9, or all")->required();
+  run_verb->add_flag("--step", chosen.run.task.step, "wait for Enter before each step");
+  run_verb->add_flag("--keep", chosen.run.keep, "leave the lab up, as the task left it");
+  run_verb->add_option("--out", chosen.run.out, "leave trace.pcapng and story.md in this folder");
+  run_verb->add_option("--client", chosen.run.task.client,
+                       "task 5: your program on U instead of ours");
+  run_verb->add_option("--server", chosen.run.task.server, "task 5: your program on the server");
+  run_verb->callback([&] { code = run_tasks(folder, chosen.run); });
   CLI::App* shell_verb = app.add_subcommand("shell", "a shell on a host");
   add_host(shell_verb);
   shell_verb->callback([&] { code = shell(folder, chosen.host); });

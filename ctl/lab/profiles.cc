@@ -1,11 +1,11 @@
-#include "lab/profiles.h"
+#include "ctl/lab/profiles.h"
 
 #include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
-#include "lab/folder.h"
-#include "lab/topology.h"
+#include "ctl/lab/folder.h"
+#include "ctl/lab/topology.h"
 
 namespace vpntun::lab {
 namespace {

@@ -1,4 +1,4 @@
-#include "lab/show.h"
+#include "ctl/lab/show.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <string>
 
 #include "base/error.h"
-#include "lab/child.h"
-#include "lab/enter.h"
-#include "lab/topology.h"
+#include "ctl/lab/child.h"
+#include "ctl/lab/enter.h"
+#include "ctl/lab/topology.h"
 #include "os/address.h"
 #include "os/link.h"
 #include "os/netlink.h"

@@ -2,7 +2,7 @@
 // Thread: the only one.
 #pragma once
 
-#include "lab/folder.h"
+#include "ctl/lab/folder.h"
 
 namespace vpntun::lab {
 

@@ -1,10 +1,8 @@
-#include "lab/topology.h"
-
-#include <linux/rtnetlink.h>
+#include "ctl/lab/topology.h"
 
 #include "base/address.h"
 #include "base/error.h"
-#include "lab/folder.h"
+#include "ctl/lab/folder.h"
 #include "os/address.h"
 #include "os/link.h"
 #include "os/netlink.h"
@@ -13,6 +11,10 @@
 
 namespace vpntun::lab {
 namespace {
+
+// Who made a route (rtnetlink(7), rtm_protocol).
+constexpr std::uint8_t kKernelRoute = 2;
+constexpr std::uint8_t kStaticRoute = 4;
 
 struct InterfacePlan {
   Host host;
@@ -66,13 +68,13 @@ void set_routes(Host host) {
   const os::NetnsScope scope(os::Netns::open(name_of(host)));
   os::NetlinkSocket netlink;
   for (const os::Route& route : os::list_routes(netlink)) {
-    if (route.protocol != RTPROT_KERNEL) os::remove_route(netlink, route);
+    if (route.protocol != kKernelRoute) os::remove_route(netlink, route);
   }
   if (host != Host::kV) return;
   os::Route back;
   back.destination = IpPrefix::parse(kTunnelNetwork).value();
   back.gateway = address(kServerIntranet);
-  back.protocol = RTPROT_STATIC;
+  back.protocol = kStaticRoute;
   os::add_route(netlink, back);
 }
 

@@ -1,0 +1,121 @@
+#include "ctl/lab/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "base/error.h"
+#include "ctl/lab/enter.h"
+#include "ctl/lab/lab.h"
+#include "ctl/lab/tasks/tasks.h"
+
+namespace vpntun::lab {
+namespace {
+
+struct Task {
+  const char* number;
+  const char* title;
+  void (*perform)(Stage&);
+};
+
+constexpr std::array kTasks = {
+    Task{"1", "three hosts, two networks", task_1},
+    Task{"2a", "a TUN interface and its name", task_2a},
+    Task{"2b", "an address, and up", task_2b},
+    Task{"2c", "reading from the TUN interface", task_2c},
+    Task{"2d", "writing into the TUN interface", task_2d},
+    Task{"3", "an IP packet inside UDP", task_3},
+    Task{"4", "the VPN server hands the packet on", task_4},
+    Task{"5", "both directions: ping and a login from U to V", task_5},
+    Task{"6", "breaking the tunnel under a connection", task_6},
+    Task{"7", "V's route back", task_7},
+    Task{"8", "a wrong address on the TUN interface", task_8},
+    Task{"9", "TAP: Ethernet through the tunnel", task_9},
+};
+
+std::vector<const Task*> chosen_tasks(const std::string& which) {
+  std::vector<const Task*> chosen;
+  for (const Task& task : kTasks) {
+    if (which == "all" || which == task.number) chosen.push_back(&task);
+  }
+  if (chosen.empty())
+    throw Error(ErrorKind::kInvalidArguments, "there is no task {}: vpnctl lab list", which);
+  return chosen;
+}
+
+void leave_records(const std::string& folder, Stage& stage) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) throw Error(ErrorKind::kFailed, "create {}: {}", folder, failure.message());
+  stage.captures().take();
+  stage.captures().write(folder + "/trace.pcapng");
+  write_file(folder + "/story.md", stage.story().markdown());
+  fmt::print("   story and packets: {0}/story.md, {0}/trace.pcapng\n", folder);
+}
+
+// True: every observation was made.
+bool perform(const Task& task, const Folder& folder, const LabState& state,
+             const RunOptions& options) {
+  Stage stage(folder, state, options.task);
+  stage.story().title(task.number, task.title);
+  bool complete = false;
+  try {
+    stage.reset();
+    task.perform(stage);
+    complete = true;
+  } catch (const Missing& missing) {
+    stage.story().missing(missing.what());
+  } catch (const Error& error) {
+    stage.story().missing(fmt::format("the task could not be performed: {}", error.what()));
+  }
+  if (!options.out.empty())
+    leave_records(options.which == "all" ? options.out + "/task-" + task.number : options.out,
+                  stage);
+  if (!options.keep) stage.reset();
+  return complete;
+}
+
+int perform_all(const std::vector<const Task*>& tasks, const Folder& folder, const LabState& state,
+                const RunOptions& options) {
+  std::string failed;
+  for (const Task* task : tasks) {
+    if (!perform(*task, folder, state, options)) failed += fmt::format(" {}", task->number);
+  }
+  fmt::print("\n{}\n", failed.empty() ? fmt::format("{} of {} tasks: everything seen.",
+                                                    tasks.size(), tasks.size())
+                                      : fmt::format("Something is missing in task{}.", failed));
+  return failed.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int run_tasks(const Folder& folder, const RunOptions& options) {
+  const std::vector<const Task*> tasks = chosen_tasks(options.which);
+  std::optional<LabState> state = folder.running();
+  std::optional<Lifeline> lifeline;
+  if (!state) {
+    lifeline.emplace(start_lab(folder, Bus::kPrivate));
+    state = folder.running();
+    if (!state) throw Error(ErrorKind::kFailed, "the lab ended while it came up");
+  }
+  const int code = run_inside(*state, [&] { return perform_all(tasks, folder, *state, options); });
+  if (!lifeline) return code;
+  if (options.keep) {
+    lifeline->let_stay();
+    fmt::print("The lab stays up: vpnctl lab status, vpnctl lab down.\n");
+  } else {
+    stop_lab(folder);
+  }
+  return code;
+}
+
+int list_tasks() {
+  for (const Task& task : kTasks) fmt::print("{:<4} {}\n", task.number, task.title);
+  return 0;
+}
+
+}  // namespace vpntun::lab
