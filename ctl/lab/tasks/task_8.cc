@@ -84,6 +84,9 @@ void strict_filter_drops_it(Stage& stage) {
 void reply_is_lost(Stage& stage) {
   Story& story = stage.story();
   set_rp_filter(stage, 0);
+  story.show(stage.route_text(Host::kServer, kV, kWrong, "tun0"));
+  stage.require("the same question has an answer now: only the filter stood in the way",
+                stage.route(Host::kServer, kV, kWrong, "tun0").error_number == 0);
   const std::uint64_t before = filtered(stage);
   const std::size_t mark = stage.captures().mark();
   stage.require("the ping still fails", stage.ping(Host::kU, kV).received == 0);
