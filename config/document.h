@@ -39,7 +39,7 @@ struct SyntaxError {
   bool redefinition = false;  // a key or table that exists already
 };
 
-// text: UTF-8 that find_deep_nesting() has let pass.
+// text: UTF-8 that in which find_hazard() finds nothing.
 std::variant<Value, SyntaxError> parse_document(std::string_view text);
 
 // "a string", "an integer", ...

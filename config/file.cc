@@ -12,7 +12,7 @@
 #include "config/document.h"
 #include "config/draft.h"
 #include "config/finding.h"
-#include "config/nesting.h"
+#include "config/guard.h"
 #include "config/source_text.h"
 #include "config/value_text.h"
 
@@ -76,9 +76,15 @@ bool check_bytes(std::string_view text, const SourceText& source, Report& report
   if (const auto at = find_invalid_utf8(text))
     return refuse(*at, Code::kNotUtf8, fmt::format("byte {} of the file is not UTF-8", *at),
                   "save the file as UTF-8");
-  if (const auto at = find_deep_nesting(text))
-    return refuse(*at, Code::kTooDeep, "nested too deeply",
+  const auto found = find_hazard(text);
+  if (found && found->hazard == Hazard::kNesting)
+    return refuse(found->offset, Code::kTooDeep, "nested too deeply",
                   fmt::format("at most {} brackets and {} dots", kMaxBrackets, kMaxDots));
+  if (found)
+    return refuse(
+        found->offset, Code::kSyntax,
+        "not valid TOML: this character can stand only in strings of one line and in comments",
+        "keys are ASCII, and quotes are straight: name = \"tun0\"");
   return true;
 }
 

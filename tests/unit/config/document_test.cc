@@ -7,7 +7,7 @@
 #include <ctime>
 
 #include "config/finding.h"
-#include "config/nesting.h"
+#include "config/guard.h"
 
 namespace vpntun::config {
 namespace {
@@ -43,21 +43,40 @@ TEST(Document, knows_where_keys_and_values_stand) {
   EXPECT_EQ(document.find("nothing"), nullptr);
 }
 
+std::optional<std::size_t> at(Hazard hazard, std::string_view text) {
+  const auto found = find_hazard(text);
+  if (!found || found->hazard != hazard) return std::nullopt;
+  return found->offset;
+}
+
+std::optional<std::size_t> nesting_at(std::string_view text) {
+  return at(Hazard::kNesting, text);
+}
+
+TEST(NonAscii, is_found_outside_of_comments_and_strings_of_one_line) {
+  EXPECT_EQ(at(Hazard::kNonAscii, "a = \xc3\xbc"), 4u);
+  EXPECT_EQ(at(Hazard::kNonAscii, "# x\n\xe3\x80\x80"), 4u);
+  EXPECT_EQ(at(Hazard::kNonAscii, "a = \"\"\"\\\xc3\xbc\"\"\""), 8u);
+  EXPECT_EQ(at(Hazard::kNonAscii, "a = '''\xc3\xbc'''"), 7u);
+  EXPECT_FALSE(find_hazard("\xef\xbb\xbf# \xc3\xbc\na = \"\xc3\xbc\\\xc3\xbc\" # \xc3\xbc"));
+  EXPECT_FALSE(find_hazard("a = '\xc3\xbc'\n\"\xc3\xbc\" = 1"));
+}
+
 TEST(Nesting, counts_brackets_and_dots_but_not_in_strings_and_comments) {
-  EXPECT_FALSE(find_deep_nesting(repeated("[", kMaxBrackets) + repeated("]", kMaxBrackets)));
-  EXPECT_EQ(find_deep_nesting(repeated("[", kMaxBrackets + 1)), kMaxBrackets);
-  EXPECT_FALSE(find_deep_nesting(repeated("[]", 1000)));
-  EXPECT_EQ(find_deep_nesting(repeated("a.", 100)), 2 * kMaxDots + 1);
-  EXPECT_EQ(find_deep_nesting(repeated("\"]\".", 100)), 4 * kMaxDots + 3);
-  EXPECT_EQ(find_deep_nesting(repeated("'\n", 20) + repeated("a.", 100)), 20 + 2 * kMaxDots + 1);
+  EXPECT_FALSE(find_hazard(repeated("[", kMaxBrackets) + repeated("]", kMaxBrackets)));
+  EXPECT_EQ(nesting_at(repeated("[", kMaxBrackets + 1)), kMaxBrackets);
+  EXPECT_FALSE(find_hazard(repeated("[]", 1000)));
+  EXPECT_EQ(nesting_at(repeated("a.", 100)), 2 * kMaxDots + 1);
+  EXPECT_EQ(nesting_at(repeated("\"]\".", 100)), 4 * kMaxDots + 3);
+  EXPECT_EQ(nesting_at(repeated("'\n", 20) + repeated("a.", 100)), 20 + 2 * kMaxDots + 1);
   const std::string noise = repeated("[.", 200);
-  EXPECT_FALSE(find_deep_nesting("# " + noise + "\n"));
-  EXPECT_FALSE(find_deep_nesting("a = \"\\\"" + noise + "\""));
-  EXPECT_FALSE(find_deep_nesting("a = '" + noise + "\\'"));
-  EXPECT_FALSE(find_deep_nesting("a = \"\"\"\n\"\"" + noise + "\n\"\"\"\"\""));
-  EXPECT_FALSE(find_deep_nesting("a = '''\n''" + noise + "\n'''''"));
-  EXPECT_TRUE(find_deep_nesting("a = \"\"\"x\"\"\"\n" + noise));
-  EXPECT_TRUE(find_deep_nesting("a = ''\n" + noise));
+  EXPECT_FALSE(find_hazard("# " + noise + "\n"));
+  EXPECT_FALSE(find_hazard("a = \"\\\"" + noise + "\""));
+  EXPECT_FALSE(find_hazard("a = '" + noise + "\\'"));
+  EXPECT_FALSE(find_hazard("a = \"\"\"\n\"\"" + noise + "\n\"\"\"\"\""));
+  EXPECT_FALSE(find_hazard("a = '''\n''" + noise + "\n'''''"));
+  EXPECT_TRUE(find_hazard("a = \"\"\"x\"\"\"\n" + noise));
+  EXPECT_TRUE(find_hazard("a = ''\n" + noise));
 }
 
 TEST(Utf8, finds_the_first_wrong_byte) {
