@@ -75,7 +75,13 @@ bool perform(const Task& task, const Folder& folder, const LabState& state,
   if (!options.out.empty())
     leave_records(options.which == "all" ? options.out + "/task-" + task.number : options.out,
                   stage);
-  if (!options.keep) stage.reset();
+  if (options.keep) return complete;
+  try {
+    stage.reset();
+  } catch (const Error& error) {
+    stage.story().missing(fmt::format("the lab's base state afterwards: {}", error.what()));
+    complete = false;
+  }
   return complete;
 }
 

@@ -1,5 +1,7 @@
 #include "ctl/lab/topology.h"
 
+#include <algorithm>
+
 #include "base/address.h"
 #include "base/error.h"
 #include "ctl/lab/folder.h"
@@ -37,7 +39,10 @@ void configure(const InterfacePlan& plan) {
   const os::NetnsScope scope(os::Netns::open(name_of(plan.host)));
   os::NetlinkSocket netlink;
   const unsigned index = os::get_link(netlink, plan.name).index;
-  os::add_address(netlink, index, {address(plan.address), 24});
+  const os::InterfaceAddress wanted{index, {address(plan.address), 24}};
+  const auto present = os::list_addresses(netlink);
+  if (std::find(present.begin(), present.end(), wanted) == present.end())
+    os::add_address(netlink, index, wanted.prefix);
   os::set_link_up(netlink, index, true);
 }
 
@@ -129,11 +134,11 @@ void build_topology() {
     os::NetlinkSocket netlink;
     os::set_link_up(netlink, os::get_link(netlink, "lo").index, true);
   }
-  for (const InterfacePlan& plan : kInterfaces) configure(plan);
   reset_topology();
 }
 
 void reset_topology() {
+  for (const InterfacePlan& plan : kInterfaces) configure(plan);
   for (const Host host : kHosts) {
     set_switches(host);
     set_routes(host);
