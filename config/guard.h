@@ -14,7 +14,7 @@ enum class Hazard {
   kNesting,
   // Its test for white space runs into undefined behaviour for many other characters, where it
   // looks for white space.
-  // TOML has them in strings and comments only; those of one line are safe.
+  // TOML has them in strings and comments only; those in strings of one line are safe.
   kNonAscii,
 };
 

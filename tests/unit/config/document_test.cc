@@ -58,6 +58,13 @@ TEST(NonAscii, is_found_outside_of_comments_and_strings_of_one_line) {
   EXPECT_EQ(at(Hazard::kNonAscii, "# x\n\xe3\x80\x80"), 4u);
   EXPECT_EQ(at(Hazard::kNonAscii, "a = \"\"\"\\\xc3\xbc\"\"\""), 8u);
   EXPECT_EQ(at(Hazard::kNonAscii, "a = '''\xc3\xbc'''"), 7u);
+  for (const char* number : {"a = 1\"", "a = 1=\"", "a = 1[\"", "a = 1.\"", "a = 1979-05-27 \"",
+                             "a = [1,2=\"", "a = [[1]\"", "a = {b=1=\"", "a = \"\"\""})
+    EXPECT_TRUE(find_hazard(std::string(number) + "\xc3\xbc\"")) << number;
+  for (const char* right :
+       {"a=\"", "a = [\"", "a = [ 1,\"", "a = [1,\n \"", "a = {b = [1], c=\"", "a = 1\n\"", "[\"",
+        "a = 1\n[[ \"", "a = [\n# x\n\"", "a = 1\r\nb = \"", "[x]\ny=\""})
+    EXPECT_FALSE(find_hazard(std::string(right) + "\xc3\xbc\"")) << right;
   EXPECT_FALSE(find_hazard("\xef\xbb\xbf# \xc3\xbc\na = \"\xc3\xbc\\\xc3\xbc\" # \xc3\xbc"));
   EXPECT_FALSE(find_hazard("a = '\xc3\xbc'\n\"\xc3\xbc\" = 1"));
 }
