@@ -22,6 +22,16 @@ std::string kind_of(const nlattr* link_info) {
   return {};
 }
 
+std::vector<std::string> alternative_names(const nlattr* properties) {
+  std::vector<std::string> names;
+  for (const nlattr* attribute : Attributes(properties)) {
+    if (mnl_attr_get_type(attribute) == IFLA_ALT_IFNAME &&
+        mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+      names.emplace_back(mnl_attr_get_str(attribute));
+  }
+  return names;
+}
+
 void read_attribute(const nlattr* attribute, const ifinfomsg& info, Link& link) {
   switch (mnl_attr_get_type(attribute)) {
     case IFLA_IFNAME:
@@ -39,6 +49,9 @@ void read_attribute(const nlattr* attribute, const ifinfomsg& info, Link& link) 
       break;
     case IFLA_LINKINFO:
       link.kind = kind_of(attribute);
+      break;
+    case IFLA_PROP_LIST:
+      link.alternative_names = alternative_names(attribute);
       break;
     default:
       break;
@@ -76,6 +89,16 @@ void put_index(NetlinkMessage& message, unsigned index) {
   ifinfomsg& info = message.put_header<ifinfomsg>();
   info.ifi_family = AF_UNSPEC;
   info.ifi_index = static_cast<int>(index);
+}
+
+NetlinkAnswer ask_alternative_name(NetlinkSocket& netlink, std::uint16_t type, unsigned index,
+                                   const std::string& name) {
+  NetlinkMessage message(type, 0);
+  put_index(message, index);
+  nlattr* properties = mnl_attr_nest_start(message.header(), IFLA_PROP_LIST);
+  mnl_attr_put_strz(message.header(), IFLA_ALT_IFNAME, name.c_str());
+  mnl_attr_nest_end(message.header(), properties);
+  return netlink.ask(message, "change the names of an interface");
 }
 
 }  // namespace
@@ -179,6 +202,22 @@ void delete_link(NetlinkSocket& netlink, unsigned index) {
   const NetlinkAnswer answer = netlink.ask(message, "delete an interface");
   if (answer.error_number != 0)
     throw_refusal(answer, fmt::format("delete {}", name_of(netlink, index)));
+}
+
+void add_alternative_name(NetlinkSocket& netlink, unsigned index, const std::string& name) {
+  const NetlinkAnswer answer = ask_alternative_name(netlink, RTM_NEWLINKPROP, index, name);
+  if (answer.error_number == 0) return;
+  const Link link = get_link(netlink, index);
+  const std::vector<std::string>& names = link.alternative_names;
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  throw_refusal(answer, fmt::format("add the name {} to {}", name, link.name));
+}
+
+void remove_alternative_name(NetlinkSocket& netlink, unsigned index, const std::string& name) {
+  const NetlinkAnswer answer = ask_alternative_name(netlink, RTM_DELLINKPROP, index, name);
+  // ENOENT: nobody has the name. EINVAL: another interface has it.
+  if (answer.error_number != 0 && answer.error_number != ENOENT && answer.error_number != EINVAL)
+    throw_refusal(answer, fmt::format("take the name {} from {}", name, name_of(netlink, index)));
 }
 
 void create_veth(NetlinkSocket& netlink, const std::string& name, const std::string& peer_name,

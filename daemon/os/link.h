@@ -21,6 +21,7 @@ struct Link {
   bool loopback = false;
   std::string kind;  // "tun", "veth", ...; empty for a device without one (lo, hardware)
   MacAddress mac;    // zero for an interface without (TUN)
+  std::vector<std::string> alternative_names{};
   bool operator==(const Link&) const = default;
 };
 
@@ -40,6 +41,12 @@ void set_link_mac(NetlinkSocket& netlink, unsigned index, const MacAddress& mac)
 // The interface must be down. Errors: kInterfaceExists.
 void set_link_name(NetlinkSocket& netlink, unsigned index, const std::string& name);
 void delete_link(NetlinkSocket& netlink, unsigned index);
+
+// A further name (ip-link(8), property altname): at most 127 bytes, of one interface in the
+// namespace. It goes with the interface. Adding one that is there, or removing one that is not,
+// does nothing.
+void add_alternative_name(NetlinkSocket& netlink, unsigned index, const std::string& name);
+void remove_alternative_name(NetlinkSocket& netlink, unsigned index, const std::string& name);
 
 // A veth pair: `name` here, `peer_name` in the namespace of peer_netns (an fd of it). Both down.
 // Errors: kInterfaceExists.

@@ -1,6 +1,9 @@
 #include "session/host_changes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string_view>
 
 #include "base/log.h"
 #include "os/link.h"
@@ -9,6 +12,13 @@
 namespace vpntun::session {
 
 namespace {
+
+constexpr std::string_view kForwardingMark = "vpntun-forwarding-";
+
+bool has_name(const os::Link& link, const std::string& name) {
+  const std::vector<std::string>& names = link.alternative_names;
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 // A new namespace has lo, and on some kernels fallback devices (sit0, tunl0, ...).
 std::vector<std::string> link_names(const os::Netns& netns) {
@@ -72,34 +82,64 @@ Namespaces::~Namespaces() {
   }
 }
 
-Forwarding::Forwarding(os::NetlinkSocket& netlink, const std::vector<std::string>& interfaces)
-    : netlink_(netlink) {
+Forwarding::Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
+                       const std::vector<std::string>& interfaces)
+    : netlink_(netlink), tunnel_(std::move(tunnel)) {
+  for (const os::Link& link : os::list_links(netlink_)) {
+    if (!has_name(link, mark(link.index))) continue;
+    log::notice("forwarding on {}, of an earlier run, is given up", link.name);
+    leave(link.name, link.index);
+  }
   try {
-    for (const std::string& name : interfaces) {
-      const unsigned index = os::get_link(netlink, name).index;
-      settings_.push_back({name, index, os::forwarding_v4(netlink, index)});
-      if (!settings_.back().before) os::set_forwarding_v4(netlink, index, true);
-    }
+    for (const std::string& name : interfaces) switch_on(name);
   } catch (const Error&) {
-    restore();
+    leave_all();
     throw;
   }
 }
 
 Forwarding::~Forwarding() {
-  restore();
+  leave_all();
 }
 
-void Forwarding::restore() noexcept {
-  for (const Setting& setting : settings_) {
-    if (setting.before) continue;
-    try {
-      if (os::find_link(netlink_, setting.index))
-        os::set_forwarding_v4(netlink_, setting.index, false);
-    } catch (const std::exception& error) {
-      log::warning("{}", error.what());
-    }
+// A mark is there before forwarding is on, and looked for after: on without a mark is not ours.
+void Forwarding::switch_on(const std::string& name) {
+  const unsigned index = os::get_link(netlink_, name).index;
+  const bool on = os::forwarding_v4(netlink_, index);
+  const bool marked = !on || is_marked(index);
+  settings_.push_back({name, index, marked});
+  if (!marked) return;
+  os::add_alternative_name(netlink_, index, mark(index));
+  os::set_forwarding_v4(netlink_, index, true);
+}
+
+void Forwarding::leave(const std::string& name, unsigned index) noexcept {
+  try {
+    if (!os::find_link(netlink_, index)) return;
+    os::remove_alternative_name(netlink_, index, mark(index));
+    if (is_marked(index)) return;
+    os::set_forwarding_v4(netlink_, index, false);
+    // Another tunnel may have come in between, and found it on.
+    if (is_marked(index)) os::set_forwarding_v4(netlink_, index, true);
+  } catch (const std::exception& error) {
+    log::warning("give up forwarding on {}: {}", name, error.what());
   }
+}
+
+void Forwarding::leave_all() noexcept {
+  for (const Setting& setting : settings_)
+    if (setting.marked) leave(setting.name, setting.index);
+}
+
+bool Forwarding::is_marked(unsigned index) const {
+  const os::Link link = os::get_link(netlink_, index);
+  return std::any_of(link.alternative_names.begin(), link.alternative_names.end(),
+                     [](const std::string& name) { return name.starts_with(kForwardingMark); });
+}
+
+// A name belongs to one interface only, so it has the index in it.
+std::string Forwarding::mark(unsigned index) const {
+  return fmt::format("{}{}-{}", kForwardingMark, index, tunnel_);
 }
 
 std::vector<std::string> Forwarding::off() const {

@@ -52,11 +52,17 @@ class Namespaces {
   bool socket_inside_ = false;
 };
 
-// IPv4 forwarding on interfaces; the values found are put back, also when not all could be set.
+// IPv4 forwarding on interfaces. An interface where a tunnel switched it on carries a mark for each
+// tunnel that needs it, an alternative name: the last one to leave switches it off again, and a
+// mark that a crash left tells the tunnel's next start what to undo. Where it was on without a mark
+// it stays on.
 class Forwarding {
  public:
-  // netlink: of the interfaces' namespace; must outlive this.
-  Forwarding(os::NetlinkSocket& netlink, const std::vector<std::string>& interfaces);
+  // Undoes what an earlier run of this tunnel left, then switches on; what was done is undone when
+  // not all could be. netlink: of the interfaces' namespace; must outlive this. Errors: kFailed (no
+  // such interface), kAccessDenied.
+  Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
+             const std::vector<std::string>& interfaces);
   ~Forwarding();
   Forwarding(const Forwarding&) = delete;
   Forwarding& operator=(const Forwarding&) = delete;
@@ -68,11 +74,16 @@ class Forwarding {
   struct Setting {
     std::string name;
     unsigned index = 0;
-    bool before = false;
+    bool marked = false;
   };
-  void restore() noexcept;
+  void switch_on(const std::string& name);
+  void leave(const std::string& name, unsigned index) noexcept;
+  void leave_all() noexcept;
+  bool is_marked(unsigned index) const;  // by any tunnel
+  std::string mark(unsigned index) const;
 
   os::NetlinkSocket& netlink_;
+  std::string tunnel_;
   std::vector<Setting> settings_;
 };
 

@@ -195,11 +195,9 @@ void Session::Members::bring_up() {
                 });
   start_worker(std::move(tun), std::move(socket));
 
-  if (wanted.forwarding || !wanted.forwarding_interfaces.empty()) {
-    std::vector<std::string> interfaces = wanted.forwarding_interfaces;
-    if (wanted.forwarding) interfaces.push_back(interface);
-    forwarding.emplace(netlink, interfaces);
-  }
+  std::vector<std::string> forwarding_interfaces = wanted.forwarding_interfaces;
+  if (wanted.forwarding) forwarding_interfaces.push_back(interface);
+  forwarding.emplace(netlink, profile.name, forwarding_interfaces);
   masquerade.emplace(namespaces, profile.name, interface, wanted.masquerade);
   namespaces.at_interface([this] { monitor.emplace(); });
   monitor_source = loop.add_io(monitor->fd(), EPOLLIN, [this](std::uint32_t) { take_notices(); });
@@ -260,7 +258,7 @@ Facts Session::Members::facts(const dataplane::Snapshot& snapshot) {
   facts.frames = profile.kind == config::Kind::kTap;
   facts.drift = drift;
   or_warn([&] {
-    if (forwarding) facts.forwarding_off = forwarding->off();
+    facts.forwarding_off = forwarding->off();
     if (wanted.forwarding_v6)
       facts.forwarding_v6_off = !namespaces.at_interface([] { return os::ipv6_forwarding(); });
   });
@@ -348,7 +346,7 @@ Status Session::Members::status() {
   status.listen_port = port;
   status.mtu = mtu.bytes;
   status.mtu_derivation = mtu.derivation;
-  status.forwarding = forwarding && seen.forwarding_off.empty();
+  status.forwarding = wanted.forwarding && seen.forwarding_off.empty();
   status.masquerade = masquerade->installed();
   status.health = assessment.health;
   status.reason = assessment.reason();

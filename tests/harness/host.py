@@ -47,7 +47,7 @@ def _without(record, *keys):
 
 
 def host_state(netns=None):
-    """Links, addresses, routes of all tables, rules, nft ruleset, namespaces: without counters and life times."""
+    """Links, addresses, routes of all tables, rules, forwarding, nft ruleset, namespaces: no counters, no life times."""
     routes = []
     for family in ("-4", "-6"):
         routes += [f"{family} " + _without(route, "expires", "flags", "pref")
@@ -59,10 +59,12 @@ def host_state(netns=None):
                  for entry in links for info in entry.get("addr_info", [])]
     return {
         "links": sorted(f"{entry['ifname']} mtu {entry['mtu']} {'UP' if 'UP' in entry['flags'] else 'DOWN'}"
+                        f" {' '.join(entry.get('altnames', []))}"
                         for entry in links if entry),
         "addresses": sorted(addresses),
         "routes": sorted(routes),
         "rules": sorted(rules),
+        "forwarding": run("sysctl", "-a", "-r", r"net.ipv4.conf.*\.forwarding", netns=netns).splitlines(),
         "nft": run("nft", "list", "ruleset", netns=netns).splitlines(),
         "namespaces": sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else [],
     }

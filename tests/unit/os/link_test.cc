@@ -11,6 +11,7 @@ namespace {
 
 using LinkTest = KernelTest;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::Field;
 
 TEST_F(LinkTest, LoopbackIsFoundByNameAndIndex) {
@@ -96,6 +97,19 @@ TEST_F(LinkTest, ErrorsNameTheInterface) {
               IsError(ErrorKind::kFailed, "interface 4711 (gone)"));
   EXPECT_THAT(error_of([&] { delete_link(netlink(), loopback()); }),
               IsError(ErrorKind::kNotSupported, "delete lo"));
+}
+
+TEST_F(LinkTest, AlternativeNamesComeAndGo) {
+  const Tun tun = Tun::open("tun%d", TunKind::kTun);
+  const std::string first = "a-name-longer-than-that-of-an-interface";
+  for (int time = 0; time < 2; ++time) add_alternative_name(netlink(), tun.index(), first);
+  add_alternative_name(netlink(), tun.index(), "second");
+  EXPECT_THAT(get_link(netlink(), tun.index()).alternative_names, ElementsAre(first, "second"));
+  EXPECT_THAT(error_of([&] { add_alternative_name(netlink(), loopback(), "second"); }),
+              IsError(ErrorKind::kFailed, "add the name second to lo"));
+  remove_alternative_name(netlink(), loopback(), "second");
+  for (int time = 0; time < 2; ++time) remove_alternative_name(netlink(), tun.index(), first);
+  EXPECT_THAT(get_link(netlink(), tun.index()).alternative_names, ElementsAre("second"));
 }
 
 TEST_F(LinkTest, ForwardingIsSetForOneInterfaceByMessage) {
