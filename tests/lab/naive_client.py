@@ -5,13 +5,16 @@ import os
 import select
 import socket
 import struct
+import sys
 
 TUNSETIFF = 0x400454ca
 IFF_TUN = 0x0001
+IFF_TAP = 0x0002
 IFF_NO_PI = 0x1000
 
 tun = os.open("/dev/net/tun", os.O_RDWR)
-request = fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", b"naive%d", IFF_TUN | IFF_NO_PI))
+kind = IFF_TAP if "tap" in sys.argv[1:] else IFF_TUN
+request = fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", b"naive%d", kind | IFF_NO_PI))
 name = request[:16].rstrip(b"\0").decode()
 os.system(f"ip addr add 192.168.53.99/24 dev {name}")
 os.system(f"ip link set dev {name} up")
