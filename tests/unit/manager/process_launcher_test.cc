@@ -111,7 +111,7 @@ TEST_F(ProcessLauncherTest, ADeathIsToldWithItsSignal) {
   go();
   ASSERT_TRUE(run_until(loop, [&] { return died_name.has_value(); }));
   EXPECT_EQ(*died_name, "crashes");
-  EXPECT_NE(died_why->text.find("signal 11"), std::string::npos);
+  EXPECT_NE(died_why->text.find("signal 9"), std::string::npos);
 }
 
 TEST_F(ProcessLauncherTest, ACleanEndIsToldAsSuch) {
@@ -181,6 +181,7 @@ TEST_F(ProcessLauncherTest, OnlyTheSessionItselfCanSayReady) {
   int turns = 0;
   EXPECT_TRUE(run_until(loop, [&] { return ++turns > 20; }));
   EXPECT_FALSE(told);
+  EXPECT_FALSE(*stop("silent"));
 }
 
 }  // namespace

@@ -4,10 +4,9 @@
 //   silent      lives, and never reports anything
 //   stubborn    as ready, and ignores SIGTERM
 //   quits       ends with status 0 before it was ready
-//   crashes     reports READY=1, then dies of SIGSEGV once $STUB_GO exists
+//   crashes     reports READY=1, then dies of a signal once $STUB_GO exists
 //   leaves      reports READY=1, then STOPPING=1 and ends with status 0 once $STUB_GO exists
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -46,10 +45,8 @@ int main(int argc, char** argv) {
   if (behaviour == "stubborn") ::signal(SIGTERM, SIG_IGN);
   report("READY=1\nSTATUS=up");
   if (behaviour == "crashes") {
-    const rlimit none{};
-    ::setrlimit(RLIMIT_CORE, &none);
     wait_for_go();
-    ::raise(SIGSEGV);
+    ::raise(SIGKILL);
   }
   if (behaviour == "leaves") {
     wait_for_go();
