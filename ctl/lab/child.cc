@@ -25,7 +25,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
     const std::string_view text(*entry);
     if (!added.contains(std::string(text.substr(0, text.find('='))))) all.emplace_back(text);
   }
-  for (const auto& [name, value] : added) all.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) all.push_back(fmt::format("{}={}", name, value));
   return all;
 }
 
@@ -146,7 +146,7 @@ std::string program_path(const std::string& name) {
     const std::string path(self, static_cast<std::size_t>(length));
     const std::string folder = path.substr(0, path.rfind('/'));
     for (const char* place : {"/", "/../sbin/", "/../bin/"}) {
-      const std::string candidate = folder + place + name;
+      std::string candidate = fmt::format("{}{}{}", folder, place, name);
       if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     }
   }
@@ -159,7 +159,7 @@ bool program_exists(const std::string& program) {
   std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
   while (!rest.empty()) {
     const std::size_t colon = std::min(rest.find(':'), rest.size());
-    const std::string candidate = std::string(rest.substr(0, colon)) + "/" + program;
+    const std::string candidate = fmt::format("{}/{}", rest.substr(0, colon), program);
     if (::access(candidate.c_str(), X_OK) == 0) return true;
     rest.remove_prefix(std::min(colon + 1, rest.size()));
   }

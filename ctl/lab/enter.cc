@@ -50,6 +50,9 @@ int work_in_child(const std::function<int()>& work, const sigset_t& before) {
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return error.kind() == ErrorKind::kInvalidArguments ? 2 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
   }
 }
 

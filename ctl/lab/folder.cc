@@ -24,7 +24,7 @@ std::string default_path() {
     const char* value = std::getenv(name);
     return std::string(value != nullptr ? value : "");
   };
-  const std::string chosen = from_environment("VPNTUN_LAB_FOLDER");
+  std::string chosen = from_environment("VPNTUN_LAB_FOLDER");
   if (!chosen.empty()) return chosen;
   if (::geteuid() == 0) return "/run/vpntun-lab";
   const std::string runtime = from_environment("XDG_RUNTIME_DIR");

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness import program
+from harness.bus import PrivateBus
 from harness.waiting import wait_for
 from lab import Lab, assert_as_before, world
 
@@ -87,6 +88,16 @@ def test_vpnctl_reaches_the_manager_from_outside(lab_up):
     assert "ttl=63" in lab_up.ok("exec", "u", "ping", "-n", "-c", "1", "192.168.60.101")
     status = lab_up.ok("status")
     assert "192.168.53.98/24" in status and "lab-server  running" in status
+
+
+def test_the_manager_can_be_on_the_systems_bus(lab, tmp_path):
+    with PrivateBus(str(tmp_path)) as bus:
+        lab.environment["DBUS_SYSTEM_BUS_ADDRESS"] = bus.address
+        lab.ok("up", "--bus", "system")
+        assert lab.ok("env") == f"export DBUS_SYSTEM_BUS_ADDRESS='{bus.address}'\n"
+        assert "stopped" in subprocess.run([program("vpnctl"), "status"], env=lab.environment, capture_output=True,
+                                           text=True, timeout=20, check=True).stdout
+        lab.ok("down")
 
 
 def test_the_login_service_of_v_answers_on_the_intranet(lab_up):
