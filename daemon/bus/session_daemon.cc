@@ -61,7 +61,7 @@ void run_session(const Options& options) {
   service::notify_ready();
   loop.run();
   session.on_changed({});
-  if (broken) throw *broken;
+  if (broken) throw Error(*broken);
   service::notify_stopping();
   log::info("going down");
 }

@@ -112,7 +112,7 @@ void Catalogue::scan_folder(const std::string& folder, std::map<std::string, Ver
   for (const std::string& file : names_in(folder)) {
     const std::string name(stem_of(file));
     if (name.empty() || found.contains(name)) continue;
-    const std::string path = folder + "/" + file;
+    const std::string path = fmt::format("{}/{}", folder, file);
     if (!config::is_tunnel_name(name)) {
       warn_once(path,
                 "its name cannot be a tunnel's (letters, digits, \"_\", \".\", \"-\", at most 64)");

@@ -11,7 +11,7 @@ namespace {
 // How long one of launcher and bus may be behind the other about the same event.
 constexpr std::chrono::seconds kPatience{2};
 
-void finish(std::vector<Manager::Done> waiting, const std::optional<Error>& outcome) {
+void finish(const std::vector<Manager::Done>& waiting, const std::optional<Error>& outcome) {
   for (const Manager::Done& done : waiting) done(outcome);
 }
 

@@ -234,9 +234,8 @@ void ProcessLauncher::adopt(const std::string& tunnel, int pid) {
 
 void ProcessLauncher::exited(const std::string& tunnel, int status) {
   notify_.drain();  // its last words
-  const std::string name = tunnel;
-  const std::unique_ptr<Child> child = std::move(children_.at(name));
-  children_.erase(name);
+  const std::unique_ptr<Child> child = std::move(children_.at(tunnel));
+  children_.erase(tunnel);
   LaunchOutcome outcome = outcome_of(status, child->status_text);
   if (status == -1 && child->said_stopping) outcome.reset();
   if (Done done = std::exchange(child->start_done, {})) {
@@ -246,7 +245,7 @@ void ProcessLauncher::exited(const std::string& tunnel, int status) {
                               "the session process ended before it was ready"};
     done(outcome);
   } else if (child->phase == Child::Phase::kRunning) {
-    if (died_) died_(name, outcome);
+    if (died_) died_(tunnel, outcome);
   }
   for (const Done& done : child->stop_done) done(std::nullopt);
 }
