@@ -77,12 +77,21 @@ std::optional<DropReason> Plain::open_frame(packet::Packet& datagram) noexcept {
 
 // The peer that a frame from a new place, with a new MAC address, may make its own.
 PeerIndex Plain::claimant() const noexcept {
+  const Duration silence = silence_to_claim();
   for (std::size_t i = 0; i < tables_.peers.size(); ++i) {
     const Peer& peer = tables_.peers[static_cast<PeerIndex>(i)];
-    if (peer.learns && (!peer.endpoint || tables_.now - peer.last_heard >= kSilent))
+    if (peer.learns && (!peer.endpoint || tables_.now - peer.last_heard >= silence))
       return static_cast<PeerIndex>(i);
   }
   return kNoPeer;
+}
+
+// Among several, a new place may be a newcomer, who must not push out one that is merely quiet.
+Duration Plain::silence_to_claim() const noexcept {
+  std::size_t learned = 0;
+  for (std::size_t i = 0; i < tables_.peers.size(); ++i)
+    if (tables_.peers[static_cast<PeerIndex>(i)].learns) ++learned;
+  return learned == 1 ? kRestart : kSilent;
 }
 
 // The datagram is the peer's: note where it came from.

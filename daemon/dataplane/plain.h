@@ -6,6 +6,8 @@
 //   TAP: the datagram's source names the peer; a source nobody has belongs to the peer that the
 //   frame's MAC address
 //        was learned at, or to the first learned peer without an endpoint or silent for kSilent.
+//        The only learned peer there is needs to be silent for kRestart only: a client that was
+//        started again has another port and, as a rule, another MAC address.
 // A learned peer never takes over the configured endpoint of another one. Thread: the worker's.
 #pragma once
 
@@ -20,6 +22,7 @@ namespace vpntun::dataplane {
 class Plain {
  public:
   static constexpr Duration kSilent = std::chrono::seconds(180);
+  static constexpr Duration kRestart = std::chrono::seconds(5);
 
   explicit Plain(Tables& tables) noexcept : tables_(tables) {}
 
@@ -30,6 +33,7 @@ class Plain {
   std::optional<DropReason> open_packet(packet::Packet& datagram) noexcept;
   std::optional<DropReason> open_frame(packet::Packet& datagram) noexcept;
   PeerIndex claimant() const noexcept;
+  Duration silence_to_claim() const noexcept;
   std::optional<DropReason> hear(PeerIndex peer, packet::Packet& datagram) noexcept;
 
   Tables& tables_;

@@ -169,8 +169,9 @@ BAD_FRAMES = {
 
 def test_frames_of_nobody_and_no_frames_at_all(pair, tunnels):
     run("ip", "address", "add", "10.0.2.66/24", "dev", "eth0", netns="u")
-    tunnels.run("server", server_profile(kind="tap", name="tap0", mac=SERVER_MAC, peers=[peer("u")]))
-    tunnels.run("lab", client_profile(kind="tap", name="tap0", mac=U_MAC,
+    tunnels.run("server", server_profile(kind="tap", name="tap0", mac=SERVER_MAC,
+                                         peers=[peer("u", endpoint="10.0.2.7:5555")]))
+    tunnels.run("lab", client_profile(kind="tap", name="tap0", mac=U_MAC, listen_port=5555,
                                       peers=[peer("server", endpoint=f"10.0.2.8:{PORT}")]))
     assert pings("u", "192.168.53.98")
     with udp_socket("u", "10.0.2.66", 6666) as stranger:

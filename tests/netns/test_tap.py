@@ -32,6 +32,17 @@ def test_two_hosts_find_each_other_by_arp_and_neighbour_discovery(pair, tunnels,
     assert neighbour("server", "192.168.53.99") == MACS["u"]
 
 
+def test_a_client_started_again_is_found_again_although_nothing_of_it_is_as_before(pair, tunnels):
+    tunnels.run("server", server_profile(kind="tap", name="tap0", peers=[peer("u")]))
+    tunnels.run("lab", client_profile(kind="tap", name="tap0", peers=[peer("server", endpoint=f"10.0.2.8:{PORT}")]))
+    assert pings("u", "192.168.53.98")
+    before = tunnels.peer("server", "u")["endpoint"], neighbour("server", "192.168.53.99")
+    tunnels.client.restart("lab")
+    assert pings("u", "192.168.53.98")
+    after = tunnels.peer("server", "u")["endpoint"], neighbour("server", "192.168.53.99")
+    assert before[0] != after[0] and before[1] != after[1]
+
+
 @pytest.fixture
 def three(network, tunnels):
     """Hosts a and b with the server between them: one Ethernet segment 192.168.53.0/24."""

@@ -143,15 +143,31 @@ TEST_F(Tap, LearnedPeersAreTakenInOrderThenRoamByTheirStations) {
 }
 
 TEST_F(Tap, SilentLearnedPeerMayBeReplaced) {
-  sim.peers({learned("a")});
+  sim.peers({learned("a"), learned("b")});
   sim.from_outside(frame(kAnn, kEveryone), "10.0.2.7:1");
+  sim.from_outside(frame(kBob, kEveryone), "10.0.2.7:2");
+  const std::string stranger = "02:00:00:00:00:33";
   sim.wait(Plain::kSilent - Duration(1));
   sim.from_outside(frame(kBob, kEveryone), "10.0.2.7:2");
+  sim.from_outside(frame(stranger, kEveryone), "10.0.2.7:3");
   expect_only(DropReason::kUnknownSender);
   sim.wait(Duration(1));
-  sim.from_outside(frame(kBob, kEveryone), "10.0.2.7:2");
+  sim.from_outside(frame(stranger, kEveryone), "10.0.2.7:3");
   expect_only(DropReason::kUnknownSender);
-  EXPECT_EQ(sim.endpoint_of(0), endpoint("10.0.2.7:2"));
+  EXPECT_EQ(sim.endpoint_of(0), endpoint("10.0.2.7:3"));
+  EXPECT_EQ(sim.endpoint_of(1), endpoint("10.0.2.7:2"));
+}
+
+TEST_F(Tap, TheOnlyLearnedPeerIsFoundAgainSoonAfterARestart) {
+  sim.peers({configured("b", kAt1), learned("a")});
+  sim.from_outside(frame(kAnn, kEveryone), "10.0.2.7:1");
+  sim.wait(Plain::kRestart - Duration(1));
+  sim.from_outside(frame("02:00:00:00:00:33", kEveryone), "10.0.2.7:2");
+  expect_only(DropReason::kUnknownSender);
+  sim.wait(Duration(1));
+  sim.from_outside(frame("02:00:00:00:00:33", kEveryone), "10.0.2.7:2");
+  expect_only(DropReason::kUnknownSender);
+  EXPECT_EQ(sim.endpoint_of(1), endpoint("10.0.2.7:2"));
 }
 
 TEST_F(Tap, FramesWithoutAHeaderOrFromAGroupAreMalformed) {
