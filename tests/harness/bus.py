@@ -1,5 +1,6 @@
 """A private D-Bus daemon that behaves like the system bus, and a small client of it."""
 import os
+import socket
 import subprocess
 import time
 
@@ -41,9 +42,14 @@ class PrivateBus:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["dbus-daemon", f"--config-file={self.config}", "--nofork", "--nopidfile"],
                                             stdout=log, stderr=log)
-        wait_for(lambda: os.path.exists(self.socket), "the bus listens")
+        wait_for(self.listens, "the bus listens")
         os.chmod(self.socket, 0o666)
         return self
+
+    def listens(self):
+        """The socket exists some moments before it accepts anybody."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.socket) == 0
 
     def __exit__(self, *_):
         self.process.terminate()
