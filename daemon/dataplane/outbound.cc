@@ -148,6 +148,12 @@ void Outbound::settle(const packet::Packet& packet) noexcept {
 
 void Outbound::settle_oversize(const packet::Packet& packet) noexcept {
   const Oversize oversize(packet.bytes, tables_.frames, packet.path_mtu, packet.remote);
+  if (oversize.must_pass() && !packet.may_be_cut) {
+    if (pieces_.full()) send_pieces();
+    packet::Packet whole = packet;
+    whole.may_be_cut = true;
+    return pieces_.append_view(whole);
+  }
   auto fragments = oversize.fragments();
   if (!fragments) {
     drop(DropReason::kTooBig, packet);

@@ -6,6 +6,11 @@
 #include "packet/icmp.h"
 
 namespace vpntun::dataplane {
+namespace {
+
+constexpr std::size_t kLeastIpv6Mtu = 1280;  // RFC 8200, section 5
+
+}  // namespace
 
 std::size_t inner_mtu(std::uint32_t path_mtu, const Endpoint& remote,
                       std::size_t link_header) noexcept {
@@ -27,6 +32,10 @@ Oversize::Oversize(std::span<const std::uint8_t> bytes, bool frame, std::uint32_
   if (mtu_ >= ip_.size() && !ip_.empty()) mtu_ = ip_.size() - 1;
 }
 
+bool Oversize::must_pass() const noexcept {
+  return !ip_.empty() && ip_[0] >> 4 == 6 && ip_.size() <= kLeastIpv6Mtu;
+}
+
 std::optional<packet::Ipv4Fragments> Oversize::fragments() const noexcept {
   return packet::Ipv4Fragments::of(ip_, mtu_);
 }
@@ -44,7 +53,8 @@ std::size_t Oversize::write(const packet::Ipv4Fragments::Piece& piece,
 std::size_t Oversize::answer(std::span<std::uint8_t> out) const noexcept {
   // An IPv6 sender never goes below 1280 (RFC 8200, section 5).
   const bool v6 = !ip_.empty() && ip_[0] >> 4 == 6;
-  const auto mtu = static_cast<std::uint32_t>(v6 ? std::max<std::size_t>(mtu_, 1280) : mtu_);
+  const auto mtu =
+      static_cast<std::uint32_t>(v6 ? std::max<std::size_t>(mtu_, kLeastIpv6Mtu) : mtu_);
   return frame_ ? packet::build_too_big_frame(bytes_, mtu, out)
                 : packet::build_too_big(bytes_, mtu, out);
 }

@@ -1,6 +1,7 @@
 // What becomes of an inner packet that is larger than the path to its peer allows: an IPv4 packet
-// without DF is cut into fragments, any other is answered with "fragmentation needed" or "packet
-// too big" to its inner sender. Pure, without allocation.
+// without DF is cut into fragments, an IPv6 packet of at most 1280 bytes is sent in a datagram that
+// is, any other is answered with "fragmentation needed" or "packet too big" to its inner sender.
+// Pure, without allocation.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,8 @@ class Oversize {
 
   // Bytes of the largest IP packet that fits; below the size of this one.
   std::size_t mtu() const noexcept { return mtu_; }
+  // Its sender cannot make it smaller, so its datagram has to be cut (RFC 2473, section 7.1).
+  bool must_pass() const noexcept;
   // Nothing: it may not be fragmented.
   std::optional<packet::Ipv4Fragments> fragments() const noexcept;
   // A fragment as it lies on the inside, written to out: its length, 0 when out is too small.

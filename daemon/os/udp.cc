@@ -31,6 +31,14 @@ void set_buffers(int fd, std::uint32_t bytes) {
     ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+// IP_PMTUDISC_DO or IP_PMTUDISC_DONT, which have the same values for IPv6.
+void set_mtu_discovery(int fd, Family family, int mode) noexcept {
+  ::setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &mode, sizeof(mode));
+  if (family == Family::kIpv6)
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &mode, sizeof(mode));
+}
+static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO && IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT);
+
 // An unbound socket with what holds for every packet. The IPv4 options apply to IPv4 datagrams of
 // an IPv6 socket too.
 UniqueFd open_socket(Family family, const UdpOptions& options, std::string_view attempted) {
@@ -162,9 +170,19 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
       for (; next < batch.size(); ++next) batch[next].verdict = SendVerdict::kWouldBlock;
       return;
     }
-    settle_refused(batch[next++], error_number);
+    if (error_number == EMSGSIZE && batch[next].may_be_cut && send_cut())
+      batch[next++].verdict = SendVerdict::kSent;
+    else
+      settle_refused(batch[next++], error_number);
     retried = false;
   }
+}
+
+bool UdpSocket::send_cut() noexcept {
+  set_mtu_discovery(fd_.get(), family_, IP_PMTUDISC_DONT);
+  const int sent = ::sendmmsg(fd_.get(), vectors_->messages(), 1, MSG_DONTWAIT);
+  set_mtu_discovery(fd_.get(), family_, IP_PMTUDISC_DO);
+  return sent == 1;
 }
 
 void UdpSocket::settle_refused(Packet& packet, int error_number) noexcept {

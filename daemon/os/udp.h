@@ -1,7 +1,7 @@
 // The outside UDP socket: both families on one port, datagrams in batches, our own address known
-// and kept per datagram. Outer datagrams are never fragmented: the don't-fragment bit is set and an
-// oversize one is refused. Bound in the network namespace of the calling thread. Thread: bind
-// control, receive and send the worker's.
+// and kept per datagram. Outer datagrams are not fragmented: the don't-fragment bit is set and an
+// oversize one is refused, unless the packet says that it may be cut. Bound in the network
+// namespace of the calling thread. Thread: bind control, receive and send the worker's.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,8 @@ class UdpSocket final : public packet::OutsidePort {
   // The verdict of a packet the kernel refused, after a second try without its source if that may
   // be gone.
   void settle_refused(packet::Packet& packet, int error_number) noexcept;
+  // Sends the first of the messages prepared, in as many fragments as it takes.
+  bool send_cut() noexcept;
 
   UniqueFd fd_;
   UniqueFd probe_;  // connected to ask for a path MTU; never sends

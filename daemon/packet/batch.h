@@ -38,7 +38,8 @@ struct Packet {
   Endpoint remote;  // outside: source when received, destination when sent
   IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
-  std::uint64_t pair = 0;  // ties inner and outer packet together in captures; 0 = nobody captures
+  bool may_be_cut = false;  // outside: its datagram may be fragmented, as a last resort
+  std::uint64_t pair = 0;   // ties inner and outer packet together in captures; 0 = nobody captures
   SendVerdict verdict = SendVerdict::kSent;  // after a send
   std::uint32_t path_mtu = 0;     // bytes of the outer packet, with verdict kTooBig; 0 = unknown
   std::int32_t error_number = 0;  // errno, with verdict kRefused

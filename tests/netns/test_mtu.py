@@ -151,6 +151,20 @@ def test_a_tcp_transfer_survives_the_narrow_place_in_both_directions(narrow, tun
             assert hashlib.sha256(transfer(listener, "server", address, data)).digest() == digest
 
 
+@pytest.mark.parametrize("kind, outside", [("tun", OVER_4), ("tun", OVER_6), ("tap", OVER_4)])
+def test_ipv6_passes_where_the_path_leaves_less_than_the_1280_bytes_it_needs(narrow, tunnels, kind, outside):
+    for host, name in (("router", "eth1"), ("server", "eth0")):
+        run("ip", "link", "set", name, "mtu", "1280", netns=host)
+    start_both(tunnels, outside, kind)
+    assert pings("u", "fd53::98", "-M", "do", "-s", "1232"), "1280 bytes inside"
+    before = tunnels.drops("lab").get("too-big", (0, ""))[0]
+    assert answered(ping("u", "fd53::98", "-M", "do", "-s", "1232", count=3)) == 3
+    assert tunnels.drops("lab").get("too-big", (0, ""))[0] == before
+    data = os.urandom(1 << 18)
+    with tcp_listener("server", "fd53::98", 7000) as listener:
+        assert transfer(listener, "u", "fd53::98", data) == data
+
+
 def test_a_path_that_becomes_narrow_while_the_tunnel_runs(pair, tunnels):
     tunnels.run("server", server_profile())
     tunnels.run("lab", client_profile())

@@ -57,6 +57,22 @@ TEST_F(OversizeTun, Ipv6IsAnsweredWithPacketTooBig) {
   EXPECT_EQ(icmp->rest(), 1372u);
 }
 
+TEST_F(OversizeTun, Ipv6OfItsLeastMtuPassesInADatagramThatIsCut) {
+  sim.outside.path_mtu = 1300;
+  sim.from_inside(ip_packet("fd00::1", "fd01::1", 1233));
+  EXPECT_EQ(sim.drops(DropReason::kTooBig), 1u);
+  EXPECT_TRUE(sim.outside.sent.empty());
+  const Bytes least = ip_packet("fd00::1", "fd01::1", 1232);  // 1280 bytes with its headers
+  sim.from_inside(least);
+  ASSERT_EQ(sim.outside.sent.size(), 1u);
+  EXPECT_EQ(sim.outside.sent[0].bytes, least);
+  EXPECT_TRUE(sim.outside.sent[0].may_be_cut);
+  EXPECT_EQ(sim.all_drops(), 1u);
+  sim.from_inside(ip_packet("fd00::1", "fd01::1", 1200));
+  ASSERT_EQ(sim.outside.sent.size(), 2u);
+  EXPECT_FALSE(sim.outside.sent[1].may_be_cut);
+}
+
 TEST_F(OversizeTun, Ipv6IsNeverToldLessThanItsMinimum) {
   sim.outside.path_mtu = 1280;
   sim.from_inside(ip_packet("fd00::1", "fd01::1", 1450));

@@ -78,6 +78,7 @@ struct Datagram {
   Bytes bytes;
   Endpoint remote;
   IpAddress local;
+  bool may_be_cut = false;
 };
 
 class SimulatedOutside final : public packet::OutsidePort {
@@ -105,13 +106,13 @@ class SimulatedOutside final : public packet::OutsidePort {
   packet::SendVerdict judge(packet::Packet& packet) noexcept {
     const std::size_t outer = packet.bytes.size() + (packet.remote.address.is_v4() ? 28 : 48);
     if (refuse) return packet::SendVerdict::kRefused;
-    if (path_mtu != 0 && outer > path_mtu) {
+    if (path_mtu != 0 && outer > path_mtu && !packet.may_be_cut) {
       packet.path_mtu = tell_path_mtu ? path_mtu : 0;
       return packet::SendVerdict::kTooBig;
     }
     if (room == 0) return packet::SendVerdict::kWouldBlock;
     --room;
-    sent.push_back({bytes_of(packet), packet.remote, packet.local});
+    sent.push_back({bytes_of(packet), packet.remote, packet.local, packet.may_be_cut});
     return packet::SendVerdict::kSent;
   }
 };

@@ -179,6 +179,25 @@ TEST_F(UdpTest, AnOversizePacketIsRefusedWithThePathMtu) {
   }
 }
 
+TEST_F(UdpTest, APacketThatMayBeCutArrivesWholeAndTheNextIsRefusedAsBefore) {
+  for (const auto& [to, from] : {std::pair("10.9.0.2:4000", "10.9.0.1:9090"),
+                                 std::pair("[fd00:9::2]:4000", "[fd00:9::1]:9090")}) {
+    Batch batch(1);
+    packet::Packet& packet = batch.append(4000);
+    std::fill(packet.bytes.begin(), packet.bytes.end(), std::uint8_t{'x'});
+    packet.remote = endpoint(to);
+    packet.local = endpoint(from).address;
+    packet.may_be_cut = true;
+    here().send(batch);
+    EXPECT_EQ(batch[0].verdict, SendVerdict::kSent);
+    const auto arrived = arrival();
+    ASSERT_TRUE(arrived) << to;
+    EXPECT_EQ(arrived->bytes.size(), 4000u);
+    EXPECT_EQ(arrived->remote, endpoint(from));
+    EXPECT_EQ(send_one(endpoint(to), {}, 4000).verdict, SendVerdict::kTooBig);
+  }
+}
+
 TEST_F(UdpTest, AnOversizePacketDoesNotStopTheOthers) {
   Batch batch;
   batch.append_copy(kPayload).remote = endpoint("10.9.0.2:4000");
