@@ -174,6 +174,7 @@ void SessionWatch::ask_facts(const Known& session) {
     const bool silent = error->getName() == "org.freedesktop.DBus.Error.NoReply" ||
                         error->getName() == "org.freedesktop.DBus.Error.Timeout";
     if (silent) return ask_facts(*known);
+    if (error->getName() == "org.freedesktop.DBus.Error.ServiceUnknown") return;  // it just left
     log::warning("tunnel {}: its session answers {}", tunnel, escaped(error->getMessage()));
   };
   session.proxy->callMethodAsync("GetAll")

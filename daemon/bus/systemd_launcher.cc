@@ -81,18 +81,23 @@ std::string SystemdLauncher::unit_of(const std::string& tunnel) const {
   return unit_name(tunnel);
 }
 
-void SystemdLauncher::adopt(const std::string& tunnel, int) {
+bool SystemdLauncher::adopt(const std::string& tunnel, int) {
+  follow(tunnel);
+  return true;
+}
+
+void SystemdLauncher::follow(const std::string& tunnel) {
   if (!units_.contains(tunnel))
     units_[tunnel] = sdbus::createProxy(connection_.sdbus(), kSystemd, unit_path(tunnel));
 }
 
 void SystemdLauncher::start(const std::string& tunnel, Done done) {
-  adopt(tunnel, 0);
+  follow(tunnel);
   enqueue("StartUnit", "fail", {tunnel, true, std::move(done)});
 }
 
 void SystemdLauncher::stop(const std::string& tunnel, Done done) {
-  adopt(tunnel, 0);
+  follow(tunnel);
   enqueue("StopUnit", "replace", {tunnel, false, std::move(done)});
 }
 

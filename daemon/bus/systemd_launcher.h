@@ -30,7 +30,7 @@ class SystemdLauncher final : public manager::Launcher {
   void set_died(Died died) override { died_ = std::move(died); }
   void start(const std::string& tunnel, Done done) override;
   void stop(const std::string& tunnel, Done done) override;
-  void adopt(const std::string& tunnel, int pid) override;
+  bool adopt(const std::string& tunnel, int pid) override;
 
  private:
   struct Job {
@@ -39,6 +39,7 @@ class SystemdLauncher final : public manager::Launcher {
     Done done;
   };
 
+  void follow(const std::string& tunnel);
   void enqueue(const char* method, const char* mode, Job job);
   void job_removed(sdbus::Message& message);
   void unit_changed(sdbus::Message& message);

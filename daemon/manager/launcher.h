@@ -40,9 +40,9 @@ class Launcher {
   // Done when the session process is gone. Also while it is starting: the start then ends with
   // kFailed "stopped while starting".
   virtual void stop(const std::string& tunnel, Done done) = 0;
-  // A session that this launcher did not start was found running (the manager was restarted): watch
-  // and stop it like its own.
-  virtual void adopt(const std::string& tunnel, int pid) = 0;
+  // A session was found running, maybe one that this launcher did not start (the manager was
+  // restarted): watch and stop it like its own. False: that process is gone already.
+  virtual bool adopt(const std::string& tunnel, int pid) = 0;
 };
 
 }  // namespace vpntun::manager

@@ -99,27 +99,30 @@ void Manager::launch_ended(const std::string& name, const LaunchOutcome& outcome
     finish(std::exchange(waiting.for_start, {}), error_of(name, outcome));
     return;
   }
-  // Another session of that name was there before ours: what was wanted is the case.
-  const bool runs_already = outcome && outcome->kind == ErrorKind::kInProgress && started.session();
-  if (!outcome || runs_already) {
-    if (started.session()) return is_up(started);
-    waiting.ready = true;
-    be_patient(name, [this, name] {
-      if (Tunnel& silent = get(name); silent.state() == Lifecycle::kStarting) is_up(silent);
-    });
-    return;
-  }
-  log::warning("tunnel {}: did not start: {}", name, outcome->text);
-  started.set_session(std::nullopt);
-  transition(started, Lifecycle::kFailed, reason_of(*outcome));
-  finish(std::exchange(waiting_[name].for_start, {}), error_of(name, outcome));
+  // Another session of that name was there before ours: what was wanted is the case, or about to
+  // be.
+  const bool runs_already = outcome && outcome->kind == ErrorKind::kInProgress;
+  if (outcome && !runs_already) return launch_failed(started, *outcome);
+  if (started.session()) return is_up(started);
+  be_patient(name, [this, name, outcome] {
+    Tunnel& silent = get(name);
+    if (silent.state() != Lifecycle::kStarting) return;
+    outcome ? launch_failed(silent, *outcome) : is_up(silent);
+  });
+}
+
+void Manager::launch_failed(Tunnel& tunnel, const LaunchFailure& failure) {
+  const std::string name = tunnel.name();
+  log::warning("tunnel {}: did not start: {}", name, failure.text);
+  tunnel.set_session(std::nullopt);
+  transition(tunnel, Lifecycle::kFailed, reason_of(failure));
+  finish(std::exchange(waiting_[name].for_start, {}), error_of(name, failure));
   drop_if_gone(name);
 }
 
 void Manager::is_up(Tunnel& tunnel) {
   Waiting& waiting = waiting_[tunnel.name()];
   waiting.patience = {};
-  waiting.ready = false;
   transition(tunnel, Lifecycle::kRunning);
   finish(std::exchange(waiting_[tunnel.name()].for_start, {}), std::nullopt);
 }
@@ -159,7 +162,6 @@ void Manager::begin_stop(Tunnel& tunnel) {
   const std::string name = tunnel.name();
   Waiting& waiting = waiting_[name];
   waiting.patience = {};
-  waiting.ready = false;
   transition(tunnel, Lifecycle::kStopping);
   // A start the launcher still owes the outcome of ends through it; one that waited for the bus
   // ends here.
@@ -194,7 +196,6 @@ void Manager::died(const std::string& name, const LaunchOutcome& outcome) {
   Tunnel& dead = at->second;
   if (dead.state() == Lifecycle::kStopping) return;  // stop_ended() tells
   waiting_[name].patience = {};
-  waiting_[name].ready = false;
   dead.set_session(std::nullopt);
   if (outcome) {
     log::warning("tunnel {}: {}", name, outcome->text);
@@ -209,8 +210,8 @@ void Manager::died(const std::string& name, const LaunchOutcome& outcome) {
 }
 
 void Manager::session_found(const std::string& name, int pid) {
+  if (!launcher_.adopt(name, pid)) return;
   Tunnel& found = get_or_add(name);
-  launcher_.adopt(name, pid);
   if (!found.is_active()) transition(found, Lifecycle::kStarting);
 }
 

@@ -61,7 +61,6 @@ class Manager {
     std::vector<Done> for_stop;
     std::vector<Done> for_restart;  // its stop is under way, a start follows
     bool launching = false;         // the launcher owes us the outcome of start()
-    bool ready = false;             // READY=1 came, the session's facts did not
     service::EventSource patience;  // for what should follow at once from another side
   };
 
@@ -72,6 +71,7 @@ class Manager {
   void launch(Tunnel& tunnel);
   void begin_stop(Tunnel& tunnel);
   void launch_ended(const std::string& name, const LaunchOutcome& outcome);
+  void launch_failed(Tunnel& tunnel, const LaunchFailure& failure);
   void stop_ended(const std::string& name, const LaunchOutcome& outcome);
   void died(const std::string& name, const LaunchOutcome& outcome);
   void is_up(Tunnel& tunnel);

@@ -216,20 +216,20 @@ void ProcessLauncher::terminate(const std::string& tunnel) {
   });
 }
 
-void ProcessLauncher::adopt(const std::string& tunnel, int pid) {
-  if (children_.contains(tunnel)) return;
+bool ProcessLauncher::adopt(const std::string& tunnel, int pid) {
+  if (children_.contains(tunnel)) return true;
+  auto child = std::make_unique<Child>();
+  child->pid = pid;
+  child->phase = Child::Phase::kRunning;
   try {
-    auto child = std::make_unique<Child>();
-    child->pid = pid;
-    child->phase = Child::Phase::kRunning;
-    child->pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     child->exit = loop_.add_child(pid, [this, tunnel](int status) { exited(tunnel, status); });
-    children_[tunnel] = std::move(child);
   } catch (const Error& error) {
-    defer([this, tunnel, text = std::string(error.what())] {
-      if (died_) died_(tunnel, LaunchFailure{ErrorKind::kLauncherFailed, text});
-    });
+    log::debug("tunnel {}: {}", tunnel, error.what());
+    return false;
   }
+  child->pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  children_[tunnel] = std::move(child);
+  return true;
 }
 
 void ProcessLauncher::exited(const std::string& tunnel, int status) {

@@ -35,7 +35,7 @@ class ProcessLauncher final : public Launcher {
   void set_died(Died died) override { died_ = std::move(died); }
   void start(const std::string& tunnel, Done done) override;
   void stop(const std::string& tunnel, Done done) override;
-  void adopt(const std::string& tunnel, int pid) override;
+  bool adopt(const std::string& tunnel, int pid) override;
 
  private:
   struct Child;

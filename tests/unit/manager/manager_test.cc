@@ -266,6 +266,37 @@ TEST_F(ManagerTest, AStartThatFindsAnotherSessionUpSucceeds) {
   EXPECT_EQ(state(), Lifecycle::kRunning);
 }
 
+TEST_F(ManagerTest, AStartThatFindsAnotherSessionWaitsForItsWord) {
+  Call start;
+  manager->start("lab", start.done());
+  launcher.started("lab", LaunchFailure{ErrorKind::kInProgress, "runs already"});
+  EXPECT_FALSE(start.ended);
+  manager->session_found("lab", 42);
+  manager->session_appeared("lab", facts());
+  EXPECT_TRUE(start.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, AStartThatFindsAnotherSessionThatStaysSilentFails) {
+  Call start;
+  manager->start("lab", start.done());
+  launcher.started("lab", LaunchFailure{ErrorKind::kInProgress, "runs already"});
+  EXPECT_TRUE(run_until(loop, [&] { return start.failed_with(ErrorKind::kInProgress); }));
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+}
+
+// The bus may tell of a session only after its end was seen.
+TEST_F(ManagerTest, ASessionFoundAfterItsEndChangesNothing) {
+  Call start;
+  manager->start("lab", start.done());
+  launcher.started("lab", LaunchFailure{ErrorKind::kRouteConflict, "there is that route"});
+  manager->session_found("lab", FakeLauncher::kGone);
+  manager->session_found("ghost", FakeLauncher::kGone);
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "there is that route");
+  EXPECT_EQ(manager->tunnels().count("ghost"), 0U);
+}
+
 TEST_F(ManagerTest, ASessionWithoutProfileIsListedUntilItEnds) {
   manager->session_found("ghost", 42);
   manager->session_appeared("ghost", facts());

@@ -67,7 +67,11 @@ class FakeLauncher final : public Launcher {
   void set_died(Died died) override { died_ = std::move(died); }
   void start(const std::string& tunnel, Done done) override { starting[tunnel] = std::move(done); }
   void stop(const std::string& tunnel, Done done) override { stopping[tunnel] = std::move(done); }
-  void adopt(const std::string& tunnel, int pid) override { adopted[tunnel] = pid; }
+  bool adopt(const std::string& tunnel, int pid) override {
+    if (pid == kGone) return false;
+    adopted[tunnel] = pid;
+    return true;
+  }
 
   void started(const std::string& tunnel, LaunchOutcome outcome = {}) {
     std::exchange(starting[tunnel], {})(std::move(outcome));
@@ -78,6 +82,8 @@ class FakeLauncher final : public Launcher {
     std::exchange(stopping[tunnel], {})(std::move(outcome));
   }
   void died(const std::string& tunnel, LaunchOutcome why) { died_(tunnel, std::move(why)); }
+
+  static constexpr int kGone = 99;  // no such process
 
   std::map<std::string, Done> starting;
   std::map<std::string, Done> stopping;
