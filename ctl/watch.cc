@@ -51,7 +51,7 @@ class Watch {
       client_ = std::make_unique<Client>(
           std::chrono::seconds(std::min(options_.timeout_seconds, kLongestCall)));
     try {
-      const nlohmann::json document = parse_document(client_->describe());
+      nlohmann::json document = parse_document(client_->describe());
       if (options_.names.empty()) return document;
       nlohmann::json one = only(document, options_.names);
       if (one["tunnels"].empty()) throw no_such_tunnel("watch", options_.names.front(), {});

@@ -27,9 +27,7 @@ Inbound::Inbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
       transport_(transport),
       inside_(inside),
       outside_(outside),
-      outbound_(outbound),
-      in_(),
-      accepted_() {}
+      outbound_(outbound) {}
 
 void Inbound::run(std::size_t budget) noexcept {
   bool drained = false;
