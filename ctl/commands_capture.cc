@@ -157,6 +157,8 @@ int capture(const Options& options, const Console& console) {
   Client client(std::chrono::seconds(options.timeout_seconds));
   const UniqueFd stream = client.capture(options.names.front(), options.snaplen);
   Capture capture(options, console);
+  if (!options.quiet)
+    console.err << fmt::format("Capturing {}; Ctrl-C ends.\n", options.names.front()) << std::flush;
   follow(stream.get(), capture, deadline_of(options), stop);
   if (!options.quiet) console.err << capture.summary() << std::flush;
   return 0;

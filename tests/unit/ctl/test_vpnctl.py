@@ -257,7 +257,7 @@ def test_capture_prints_packets_and_their_datagrams(world):
     assert len(lines) == 6
     assert lines[0].startswith("From tun ==>: 10.0.0.1 --> 10.0.0.2 ICMP echo request")
     assert lines[1] == "    in UDP 10.0.2.7:41872 -> 10.0.2.8:9090, 20 IP + 8 UDP + 28 = 56 bytes"
-    assert done.stderr == "3 packets, 0 lost.\n"
+    assert done.stderr == "Capturing lab; Ctrl-C ends.\n3 packets, 0 lost.\n"
 
 
 def test_capture_ends_after_count(world):
@@ -265,7 +265,7 @@ def test_capture_ends_after_count(world):
         file.write(capture_of(3))
     done = world.run("capture", "lab", "-c", "2")
     assert len(done.stdout.splitlines()) == 4
-    assert done.stderr == "2 packets, 0 lost.\n"
+    assert done.stderr == "Capturing lab; Ctrl-C ends.\n2 packets, 0 lost.\n"
 
 
 def test_capture_writes_whole_blocks_only(world):
