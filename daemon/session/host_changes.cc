@@ -58,10 +58,10 @@ Namespaces::Namespaces(const config::Netns& wanted)
     case config::Netns::Mode::kNone:
       break;
     case config::Netns::Mode::kJoin:
-      inside_ = os::Netns::open(wanted.name);
+      inside_ = std::make_shared<const os::Netns>(os::Netns::open(wanted.name));
       break;
     case config::Netns::Mode::kCreate:
-      inside_ = create_or_take_over(wanted.name);
+      inside_ = std::make_shared<const os::Netns>(create_or_take_over(wanted.name));
       created_ = wanted.name;
       try {
         set_loopback_up(*inside_);
@@ -80,6 +80,18 @@ Namespaces::~Namespaces() {
   } catch (const Error& error) {
     log::warning("{}", error.what());
   }
+}
+
+Resolver::Lookup Namespaces::lookup_at_socket() const {
+  if (!inside_ || !socket_inside_) return Resolver::system_lookup;
+  return [netns = inside_](const std::string& host, std::uint16_t port) -> NameAnswer {
+    try {
+      const os::NetnsScope scope(*netns);
+      return Resolver::system_lookup(host, port);
+    } catch (const Error& error) {
+      return {{}, error.what()};
+    }
+  };
 }
 
 Forwarding::Forwarding(os::NetlinkSocket& netlink, std::string tunnel,

@@ -3,7 +3,7 @@
 // the interface. Thread: control.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "config/profile.h"
 #include "os/netlink.h"
 #include "os/netns.h"
+#include "session/resolver.h"
 
 namespace vpntun::session {
 
@@ -28,12 +29,14 @@ class Namespaces {
   // Runs `work` where the interface lives, or where the socket lives.
   template <typename Work>
   auto at_interface(Work work) const {
-    return at(inside_ ? &*inside_ : nullptr, work);
+    return at(inside_.get(), work);
   }
   template <typename Work>
   auto at_socket(Work work) const {
-    return at(inside_ && socket_inside_ ? &*inside_ : nullptr, work);
+    return at(socket_inside_ ? inside_.get() : nullptr, work);
   }
+  // Looks names up where the socket lives, on whatever thread; it keeps the namespace by itself.
+  Resolver::Lookup lookup_at_socket() const;
   // Interface and socket share a namespace.
   bool together() const noexcept { return !inside_ || socket_inside_; }
 
@@ -47,8 +50,8 @@ class Namespaces {
     return work();
   }
 
-  std::string created_;  // empty: none
-  std::optional<os::Netns> inside_;
+  std::string created_;                      // empty: none
+  std::shared_ptr<const os::Netns> inside_;  // shared with lookups under way
   bool socket_inside_ = false;
 };
 

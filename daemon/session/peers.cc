@@ -15,10 +15,11 @@ ExchangeCounts counts_of(const dataplane::Traffic& traffic) {
 }  // namespace
 
 Peers::Peers(const config::Profile& profile, service::Loop& loop, NameRules rules,
-             Resolved resolved)
+             Resolver::Lookup lookup, Resolved resolved)
     : resolved_(std::move(resolved)),
-      resolver_(loop,
-                [this](std::size_t peer, const NameAnswer& answer) { take_answer(peer, answer); }) {
+      resolver_(
+          loop, [this](std::size_t peer, const NameAnswer& answer) { take_answer(peer, answer); },
+          std::move(lookup)) {
   for (const config::Peer& settings : profile.peers) {
     Entry& entry = entries_.emplace_back();
     entry.settings = settings;

@@ -21,7 +21,8 @@ class Peers {
   // resolved: a name's endpoint is another one than before (nullopt: not to be used any longer).
   using Resolved = std::function<void(std::size_t peer, const std::optional<Endpoint>& endpoint)>;
 
-  Peers(const config::Profile& profile, service::Loop& loop, NameRules rules, Resolved resolved);
+  Peers(const config::Profile& profile, service::Loop& loop, NameRules rules,
+        Resolver::Lookup lookup, Resolved resolved);
 
   std::vector<dataplane::PeerConfig> configs() const;
 

@@ -187,7 +187,7 @@ void Session::Members::bring_up() {
   NameRules rules;
   rules.allow_public = profile.allow_public_plaintext;
   rules.ipv6 = socket.family() == Family::kIpv6;
-  peers.emplace(profile, loop, rules,
+  peers.emplace(profile, loop, rules, namespaces.lookup_at_socket(),
                 [this](std::size_t peer, const std::optional<Endpoint>& endpoint) {
                   worker->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
                   look_at_host();

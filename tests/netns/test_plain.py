@@ -1,12 +1,14 @@
 """Two ends of a plain tunnel on a wire: both families inside and outside, many peers, endpoints that move or stay."""
 import os
+import socket
 import subprocess
+import threading
 
 import pytest
 from conftest import PORT, client_profile, server_profile
 
 from harness.host import run
-from harness.network import answered, ping, pings
+from harness.network import answered, ping, pings, udp_socket
 from harness.profile import peer, profile
 from harness.waiting import wait_for
 
@@ -135,6 +137,36 @@ def test_an_endpoint_given_by_name_is_found_also_when_the_name_appears_late(pair
     hosts_file.write_text("127.0.0.1 localhost\n10.0.2.8 late.example\n")
     wait_for(lambda: tunnels.peer("lab", "server")["endpoint"] == f"10.0.2.8:{PORT}", "the name is found", seconds=20)
     assert pings("u", "192.168.53.98")
+
+
+def answer_names(server, address):
+    """A name server that gives every name the one IPv4 address, and no IPv6 one (RFC 1035)."""
+    while True:
+        try:
+            query, asker = server.recvfrom(512)
+        except OSError:
+            return
+        end = query.index(b"\0", 12) + 5
+        is_a = query[end - 4:end - 2] == b"\0\1"
+        answer = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(address) if is_a else b""
+        server.sendto(query[:2] + b"\x81\x80\0\1" + bytes([0, is_a, 0, 0, 0, 0]) + query[12:end] + answer, asker)
+
+
+def test_names_are_asked_where_the_socket_is(pair, tunnels, tmp_path):
+    """The only name server listens on host u's own loopback."""
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.77\n")
+    subprocess.run(["mount", "--bind", str(resolv), "/etc/resolv.conf"], check=True)
+    with udp_socket("u", "127.0.0.77", 53) as server:
+        server.settimeout(None)
+        threading.Thread(target=answer_names, args=(server, "10.0.2.8"), daemon=True).start()
+        try:
+            tunnels.run("server", server_profile())
+            tunnels.run("lab", client_profile(f"server.example:{PORT}"))
+            tunnels.wait_endpoint("lab", "server", f"10.0.2.8:{PORT}")
+            assert pings("u", "192.168.53.98")
+        finally:
+            subprocess.run(["umount", "/etc/resolv.conf"], check=True)
 
 
 def test_a_tunnel_between_a_new_namespace_and_the_host_outside(tunnels):
