@@ -212,6 +212,8 @@ void Manager::died(const std::string& name, const LaunchOutcome& outcome) {
 void Manager::session_found(const std::string& name, int pid) {
   if (!launcher_.adopt(name, pid)) return;
   Tunnel& found = get_or_add(name);
+  // A session after one that left the bus: nobody waits any longer to hear how that one ended.
+  if (found.state() == Lifecycle::kRunning) waiting_[name].patience = {};
   if (!found.is_active()) transition(found, Lifecycle::kStarting);
 }
 

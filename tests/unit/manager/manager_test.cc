@@ -244,6 +244,18 @@ TEST_F(ManagerTest, ASessionThatLeavesTheBusAndNobodyKnowsWhyIsFailed) {
   EXPECT_TRUE(run_until(loop, [&] { return state() == Lifecycle::kFailed; }));
 }
 
+TEST_F(ManagerTest, ASessionThatIsReplacedBySomebodyElseGoesOnRunning) {
+  bring_up();
+  manager->session_vanished("lab");
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts());
+  bool waited = false;
+  const service::EventSource later =
+      loop.add_timer(loop.now() + std::chrono::milliseconds(2500), [&waited] { waited = true; });
+  EXPECT_TRUE(run_until(loop, [&] { return waited || state() != Lifecycle::kRunning; }));
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
 TEST_F(ManagerTest, ASessionFoundOnTheBusIsAdopted) {
   manager->session_found("lab", 42);
   EXPECT_EQ(state(), Lifecycle::kStarting);
