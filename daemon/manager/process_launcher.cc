@@ -62,6 +62,8 @@ struct SpawnSettings {
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    // Ours are closed on exec; what we were started with ourselves may not be.
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
   }
   ~SpawnSettings() {
     posix_spawn_file_actions_destroy(&files);
@@ -151,7 +153,10 @@ void ProcessLauncher::start(const std::string& tunnel, Done done) {
     child->start_done = done;
     children_[tunnel] = std::move(child);
   } catch (const Error& error) {
-    if (child->pid > 0) ::kill(child->pid, SIGKILL);  // ours and not reaped: the id is still its
+    if (child->pid > 0) {  // ours and not reaped: the id is still its
+      ::kill(child->pid, SIGKILL);
+      ::waitpid(child->pid, nullptr, 0);
+    }
     defer([done, text = std::string(error.what())] {
       done(LaunchFailure{ErrorKind::kLauncherFailed, text});
     });

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -23,7 +24,8 @@ class ProcessLauncherTest : public testing::Test {
     make();
   }
   ~ProcessLauncherTest() override {
-    for (const char* name : {"ready", "silent", "stubborn", "crashes", "leaves"}) stop(name);
+    for (const char* name : {"ready", "silent", "stubborn", "crashes", "leaves", "inherits"})
+      stop(name);
   }
 
   void make() {
@@ -73,6 +75,31 @@ TEST_F(ProcessLauncherTest, AFailureHasTheKindOfItsStatusAndItsOwnWords) {
 
 TEST_F(ProcessLauncherTest, AnEndBeforeReadyIsAFailureWhateverTheStatus) {
   EXPECT_EQ((*start("quits"))->kind, ErrorKind::kLauncherFailed);
+}
+
+TEST_F(ProcessLauncherTest, ASessionInheritsNoDescriptors) {
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0) << "not closed on exec, as one the manager was started with";
+  ::setenv("STUB_DESCRIPTOR", std::to_string(pipe[1]).c_str(), 1);
+  EXPECT_TRUE(*start("inherits")) << "it has the descriptor";
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
+// Too few descriptors to watch the process that was made already.
+TEST_F(ProcessLauncherTest, AStartThatFailsHalfWayLeavesNoProcess) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int first_free = ::dup(STDIN_FILENO);
+  ::close(first_free);
+  const rlimit none_left{.rlim_cur = static_cast<rlim_t>(first_free), .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  std::optional<LaunchOutcome> outcome;
+  launcher->start("silent", [&](const LaunchOutcome& told) { outcome = told; });
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
+  EXPECT_TRUE(*outcome);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
 }
 
 TEST_F(ProcessLauncherTest, AProgramThatCannotBeRunIsAFailure) {

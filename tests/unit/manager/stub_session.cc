@@ -1,11 +1,13 @@
 // Stands in for vpntund --session: what it does is the name of the tunnel it is given.
 //   ready       reports READY=1 and lives until SIGTERM
 //   fails       reports STATUS=port taken and ends with the status of AddressInUse
+//   inherits    reports READY=1 if it was given the descriptor $STUB_DESCRIPTOR, else ends with 0
 //   silent      lives, and never reports anything
 //   stubborn    as ready, and ignores SIGTERM
 //   quits       ends with status 0 before it was ready
 //   crashes     reports READY=1, then dies of a signal once $STUB_GO exists
 //   leaves      reports READY=1, then STOPPING=1 and ends with status 0 once $STUB_GO exists
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -41,6 +43,8 @@ int main(int argc, char** argv) {
     return 72;
   }
   if (behaviour == "quits") return 0;
+  if (behaviour == "inherits" && ::fcntl(std::atoi(std::getenv("STUB_DESCRIPTOR")), F_GETFD) == -1)
+    return 0;
   if (behaviour == "silent") ::pause();
   if (behaviour == "stubborn") ::signal(SIGTERM, SIG_IGN);
   report("READY=1\nSTATUS=up");
