@@ -116,22 +116,22 @@ void Client::restart(const std::string& tunnel) {
 }
 
 std::string Client::describe() {
-  return asked("ask for", "the status", [&] { return bus_->manager.Describe(); });
+  return asked("ask for the status", "", [&] { return bus_->manager.Describe(); });
 }
 
 std::vector<std::string> Client::names() {
   std::vector<std::string> names;
-  for (const auto& entry : asked("ask for", "the tunnels", [&] { return bus_->manager.List(); }))
+  for (const auto& entry : asked("ask for the tunnels", "", [&] { return bus_->manager.List(); }))
     if (config::is_tunnel_name(entry.get<0>())) names.push_back(entry.get<0>());
   return names;
 }
 
 std::string Client::daemon_version() {
-  return asked("ask for", "the version", [&] { return bus_->manager.Version(); });
+  return asked("ask for the version", "", [&] { return bus_->manager.Version(); });
 }
 
 std::string Client::kind(const std::string& tunnel) {
-  return asked("ask for", tunnel, [&] { return bus_->tunnel("ask for", tunnel).Kind(); });
+  return asked("inject", tunnel, [&] { return bus_->tunnel("inject", tunnel).Kind(); });
 }
 
 UniqueFd Client::capture(const std::string& tunnel, std::uint32_t snaplen) {

@@ -40,8 +40,8 @@ class Failure : public std::runtime_error {
   ErrorKind kind_;
 };
 
-// The Failure for a D-Bus error of a call made by `verb` for `tunnel` (may be empty). The message
-// is escaped. Pure.
+// The Failure for a D-Bus error of a call made by `verb` for `tunnel`; without a tunnel `verb` says
+// all ("ask for the status"). The message is escaped. Pure.
 Failure failure_of(std::string_view error_name, std::string_view message, std::string_view verb,
                    std::string_view tunnel);
 

@@ -40,7 +40,17 @@ std::string access_advice(std::string_view verb, std::string_view tunnel) {
                      verb, tunnel);
 }
 
+// Of a question about no tunnel in particular, which everybody may ask.
+std::string advice_for_question(ErrorKind kind) {
+  if (kind == ErrorKind::kAccessDenied)
+    return "Everybody may ask, so it is the policy of the bus that refuses: is org.vpntun1.conf "
+           "installed? As root, with sudo, it may answer";
+  if (kind == ErrorKind::kTimeout) return "Ask again, or wait longer with --timeout SECONDS";
+  return {};
+}
+
 std::string advice_for(ErrorKind kind, std::string_view verb, std::string_view tunnel) {
+  if (tunnel.empty()) return advice_for_question(kind);
   switch (kind) {
     case ErrorKind::kAccessDenied:
       return access_advice(verb, tunnel);
@@ -54,12 +64,10 @@ std::string advice_for(ErrorKind kind, std::string_view verb, std::string_view t
       return fmt::format("Another start or stop of it is under way. See: vpnctl status {}", tunnel);
     case ErrorKind::kInterfaceExists:
       return "Give [interface] another name in the profile (\"tun%d\" lets the kernel choose), or "
-             "remove the "
-             "interface that has it: ip link";
+             "remove the interface that has it: ip link";
     case ErrorKind::kAddressInUse:
       return "See who has it: ss -lunp, ip address. Then stop that one, or change listen-port or "
-             "address in "
-             "the profile";
+             "address in the profile";
     case ErrorKind::kRouteConflict:
       return "See: ip route. Then remove that route, or change the routes of the profile";
     case ErrorKind::kNetworkNamespace:
@@ -81,18 +89,22 @@ std::string advice_for(ErrorKind kind, std::string_view verb, std::string_view t
 
 Failure failure_of(std::string_view error_name, std::string_view message, std::string_view verb,
                    std::string_view tunnel) {
+  // The daemon's texts name the tunnel; so does ours.
+  const std::string named = fmt::format("tunnel {}: ", tunnel);
+  if (message.starts_with(named)) message.remove_prefix(named.size());
   const std::string said = escaped(message, kMaxMessage);
   if (is_unreachable(error_name))
     return {kExitUnreachable, fmt::format("vpntund does not answer on the bus: {}", said),
-            "Start it: systemctl start vpntund (without systemd: run vpntund, and set "
-            "DBUS_SYSTEM_BUS_ADDRESS "
-            "for a bus other than the system's)"};
+            "Start it: systemctl start vpntund (without systemd: run vpntund). For the lab's: "
+            "eval \"$(vpnctl lab env)\". DBUS_SYSTEM_BUS_ADDRESS chooses a bus other than the "
+            "system's"};
   const dbus::ErrorName* entry = &dbus::name_of(dbus::kind_of_name(error_name));
   if (is_timeout(error_name)) entry = &dbus::name_of(ErrorKind::kTimeout);
   if (error_name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired")
     entry = &dbus::name_of(ErrorKind::kAccessDenied);
-  return {entry->exit_code,
-          fmt::format("cannot {} {}{}{}", verb, tunnel, tunnel.empty() ? "" : ": ", said),
+  const std::string attempted =
+      tunnel.empty() ? std::string(verb) : fmt::format("{} {}", verb, tunnel);
+  return {entry->exit_code, fmt::format("cannot {}: {}", attempted, said),
           advice_for(entry->kind, verb, tunnel), entry->kind};
 }
 

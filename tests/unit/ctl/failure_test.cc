@@ -22,6 +22,7 @@ TEST(Failure, OfAnAbsentDaemonSaysHowToStartIt) {
         failure_of(std::string("org.freedesktop.DBus.Error.") + name, "nobody", "start", "lab");
     EXPECT_EQ(failure.exit_code(), 8) << name;
     EXPECT_NE(failure.advice().find("systemctl start vpntund"), std::string::npos);
+    EXPECT_NE(failure.advice().find("vpnctl lab env"), std::string::npos);
   }
 }
 
@@ -54,6 +55,23 @@ TEST(Failure, NamesWhatMayHelp) {
                 .advice()
                 .find("vpnctl start lab"),
             std::string::npos);
+}
+
+TEST(Failure, OfAQuestionNamesNoTunnelAndNoCommandThatDoesNotExist) {
+  for (const dbus::ErrorName& entry : dbus::kErrorNames) {
+    const Failure failure = failure_of(entry.name, "because", "ask for the status", "");
+    EXPECT_STREQ(failure.what(), "cannot ask for the status: because");
+    EXPECT_EQ(failure.advice().find("vpnctl"), std::string::npos) << failure.advice();
+  }
+  EXPECT_NE(failure_of("org.freedesktop.DBus.Error.AccessDenied", "", "ask for the status", "")
+                .advice()
+                .find("org.vpntun1.conf"),
+            std::string::npos);
+}
+
+TEST(Failure, NamesTheTunnelOnce) {
+  EXPECT_STREQ(failure_of("org.vpntun1.Error.Failed", "tunnel lab: no room", "stop", "lab").what(),
+               "cannot stop lab: no room");
 }
 
 TEST(Failure, EscapesTheMessage) {
