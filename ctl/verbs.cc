@@ -1,16 +1,28 @@
 #include "ctl/verbs.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "ctl/commands.h"
+#include "ctl/tunnel_info.h"
 #include "dbus/error_names.h"
 
 namespace vpntun::ctl {
 namespace {
+
+// CLI11's own check answers a word with the largest double.
+std::string not_negative(const std::string& text) {
+  constexpr double kMost = 1e9;
+  double value = 0;
+  if (CLI::detail::lexical_cast(text, value) && value >= 0 && value <= kMost) return {};
+  return fmt::format("expected a number from 0 to {:.0f}, got \"{}\"", kMost, text);
+}
 
 // A positional named NAME is completed with the tunnels' names, FILE with files, anything else with
 // nothing.
@@ -50,13 +62,13 @@ void declare_capture(CLI::App& verb, Options& options) {
       ->type_name("FILE");
   verb.add_option("--count,-c", options.count, "End after so many packets")
       ->type_name("COUNT")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative);
   verb.add_option("--duration", options.duration_seconds, "End after so many seconds")
       ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative);
   verb.add_option("--snaplen", options.snaplen, "With --write: keep so many bytes of each packet")
       ->type_name("BYTES")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative);
   verb.add_flag("--hex", options.hex_dump, "Show the bytes of each packet too");
 }
 
@@ -122,6 +134,32 @@ const Verb& chosen_verb(const CLI::App& app, Options& options) {
                        [&](const Verb& verb) { return verb.name == chosen->get_name(); });
 }
 
+Console console_of(const Options& options, std::ostream& out, std::ostream& err) {
+  return {out, err, style_of_descriptor(STDOUT_FILENO, options.no_color),
+          style_of_descriptor(STDERR_FILENO, options.no_color), options.quiet};
+}
+
+// What CLI11 found wrong, and where the right way is told.
+Failure usage_failure(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  if (!chosen.empty())
+    return {kExitUsage, escaped(error.what()),
+            fmt::format("See: vpnctl {} --help", chosen.front()->get_name())};
+  constexpr std::string_view kAll = "All verbs: vpnctl --help";
+  const std::vector<std::string> unknown = app.remaining();
+  if (error.get_name() != "RequiredError")
+    return {kExitUsage, escaped(error.what()), std::string(kAll)};
+  if (unknown.empty()) return {kExitUsage, "a verb is missing", std::string(kAll)};
+  std::vector<std::string> names;
+  for (const Verb& verb : kVerbs) names.emplace_back(verb.name);
+  const std::string nearest = nearest_name(unknown.front(), names);
+  return {kExitUsage,
+          fmt::format("there is no {} \"{}\"", unknown.front().starts_with('-') ? "option" : "verb",
+                      escaped(unknown.front())),
+          fmt::format("{}{}", nearest.empty() ? "" : fmt::format("Did you mean \"{}\"? ", nearest),
+                      kAll)};
+}
+
 }  // namespace
 
 std::span<const Verb> verbs() noexcept {
@@ -139,6 +177,7 @@ void declare(CLI::App& app, Options& options) {
   for (const Verb& verb : kVerbs) {
     CLI::App* command = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
     command->fallthrough();
+    command->footer("Options that every verb has: vpnctl --help");
     verb.declare(*command, options);
   }
 }
@@ -157,10 +196,11 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, out, err) == 0 ? 0 : kExitUsage;
+    if (error.get_exit_code() == 0) return app.exit(error, out, err);  // --help
+    report(usage_failure(app, error), console_of(options, out, err));
+    return kExitUsage;
   }
-  const Console console{out, err, style_of_descriptor(STDOUT_FILENO, options.no_color),
-                        style_of_descriptor(STDERR_FILENO, options.no_color), options.quiet};
+  const Console console = console_of(options, out, err);
   try {
     return chosen_verb(app, options).run(options, console);
   } catch (const Failure& failure) {

@@ -51,8 +51,23 @@ TEST(CommandLine, MistakesAreUsageErrors) {
     for (const char* word : mistake) shown += std::string(word) + ' ';
     EXPECT_EQ(outcome.code, 2) << shown;
     EXPECT_EQ(outcome.out, "") << shown;
-    EXPECT_NE(outcome.err, "") << shown;
+    EXPECT_TRUE(outcome.err.starts_with("vpnctl: ")) << outcome.err;
   }
+}
+
+TEST(CommandLine, MistakesSayWhereTheRightWayIs) {
+  EXPECT_EQ(vpnctl({}).err, "vpnctl: a verb is missing\n  All verbs: vpnctl --help\n");
+  EXPECT_EQ(vpnctl({"explode"}).err,
+            "vpnctl: there is no verb \"explode\"\n  All verbs: vpnctl --help\n");
+  EXPECT_EQ(vpnctl({"statsu"}).err,
+            "vpnctl: there is no verb \"statsu\"\n"
+            "  Did you mean \"status\"? All verbs: vpnctl --help\n");
+  EXPECT_EQ(vpnctl({"--unknown"}).err,
+            "vpnctl: there is no option \"--unknown\"\n  All verbs: vpnctl --help\n");
+  EXPECT_EQ(vpnctl({"start"}).err, "vpnctl: NAME is required\n  See: vpnctl start --help\n");
+  EXPECT_EQ(vpnctl({"capture", "lab", "--duration", "soon"}).err,
+            "vpnctl: --duration: expected a number from 0 to 1000000000, got \"soon\"\n"
+            "  See: vpnctl capture --help\n");
 }
 
 TEST(CommandLine, HelpIsNoError) {
