@@ -1,9 +1,12 @@
-// check: profiles without the daemon.
+// check: profiles, with or without a daemon.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "base/log.h"
@@ -46,10 +49,26 @@ std::vector<ProfileFile> all_profiles(const std::vector<std::string>& folders) {
   return files;
 }
 
-ProfileFile file_of(const std::string& argument, const std::vector<std::string>& folders) {
+// A daemon with folders of its own, the lab's for example, says where it has the profile; no daemon
+// is no mistake.
+std::optional<std::string> path_at_daemon(const std::string& name) {
+  constexpr std::chrono::seconds kPatience{5};
+  try {
+    Client client(kPatience);
+    for (const TunnelInfo& tunnel : tunnels_of(only(parse_document(client.describe()), {name})))
+      if (!tunnel.profile_path.empty()) return tunnel.profile_path;
+  } catch (const Failure&) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+ProfileFile file_of(const std::string& argument, const std::vector<std::string>& folders,
+                    bool ask_daemon) {
   if (is_path(argument)) return {argument, stem_of(argument)};
-  if (const std::optional<std::string> path = config::find_profile(folders, argument))
-    return {*path, argument};
+  std::optional<std::string> path = config::find_profile(folders, argument);
+  if (!path && ask_daemon) path = path_at_daemon(argument);
+  if (path) return {*path, argument};
   std::vector<std::string> names;
   for (const ProfileFile& file : all_profiles(folders)) names.push_back(file.name);
   const std::string nearest = nearest_name(argument, names);
@@ -75,7 +94,8 @@ int check(const Options& options, const Console& console) {
   const std::vector<std::string> folders =
       options.profile_folders.empty() ? config::default_profile_folders() : options.profile_folders;
   std::vector<ProfileFile> files;
-  for (const std::string& argument : options.names) files.push_back(file_of(argument, folders));
+  for (const std::string& argument : options.names)
+    files.push_back(file_of(argument, folders, options.profile_folders.empty()));
   if (options.names.empty()) files = all_profiles(folders);
 
   std::vector<config::Finding> findings;

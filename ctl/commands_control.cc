@@ -18,15 +18,26 @@ std::vector<TunnelInfo> look_at(Client& client, const std::string& name) {
 }
 
 // After InvalidProfile: the findings themselves, when we may read the file the daemon read.
-void show_findings(Client& client, const std::string& name, const Console& console) {
+std::string findings_of(Client& client, const std::string& name, const Console& console) {
   try {
     for (const TunnelInfo& tunnel : look_at(client, name)) {
+      if (tunnel.profile_path.empty()) continue;
       const config::Loaded loaded = config::load_file(tunnel.profile_path, name);
-      console.err << config::to_text(loaded.findings, console.error_style.colour) << std::flush;
+      return config::to_text(loaded.findings, console.error_style.colour);
     }
   } catch (const Failure&) {
-    // The error that brought us here has been reported; this is only more of it.
+    // The error that brought us here is reported anyway; this is only more of it.
   }
+  return {};
+}
+
+void report_with_findings(const Failure& failure, Client& client, const std::string& name,
+                          const Console& console) {
+  std::string findings;
+  if (failure.kind() == ErrorKind::kInvalidProfile) findings = findings_of(client, name, console);
+  if (findings.empty()) return report(failure, console);
+  report(Failure(failure.exit_code(), failure.what(), {}, failure.kind()), console);
+  console.err << findings << std::flush;
 }
 
 enum class Said { kUp, kStopped };
@@ -49,8 +60,7 @@ int for_each_name(const Options& options, const Console& console, Said said,
       (client.*operation)(name);
       if (!options.json) say_result(client, name, said, console);
     } catch (const Failure& failure) {
-      report(failure, console);
-      if (failure.kind() == ErrorKind::kInvalidProfile) show_findings(client, name, console);
+      report_with_findings(failure, client, name, console);
       if (first_code == 0) first_code = failure.exit_code();
     }
   }

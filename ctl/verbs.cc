@@ -116,7 +116,7 @@ constexpr std::array kVerbs{
     Verb{"restart", "Stop and start tunnels", declare_names, restart},
     Verb{"status", "Show all tunnels, or one in detail", declare_status, status},
     Verb{"list", "List the profiles", declare_list, list},
-    Verb{"check", "Find the mistakes in profiles, without the daemon", declare_check, check},
+    Verb{"check", "Find the mistakes in profiles; needs no daemon", declare_check, check},
     Verb{"capture", "Show the packets of a tunnel, inside and outside", declare_capture, capture},
     Verb{"inject", "Write one packet into a tunnel's interface, as if a peer had sent it",
          declare_inject, inject},

@@ -118,6 +118,18 @@ def test_an_invalid_profile_shows_its_mistakes(world):
     done = world.run("start", "invalid")
     assert done.returncode == 1
     assert f"{path}:2:1: error" in done.stderr
+    assert "vpnctl check" not in done.stderr  # all of it is here
+
+
+def test_check_finds_the_profile_of_a_name_where_the_daemon_has_it(world):
+    path = os.path.join(world.folder, "of-the-lab.toml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("version = 1\nsurprise = true\n")
+    world.document([{"name": "of-the-lab", "state": "stopped", "profile-path": path}])
+    done = world.run("check", "of-the-lab")
+    assert done.returncode == 1
+    assert f"{path}:2:1: error" in done.stdout
+    assert world.run("check", "of-the-lab", "--profile-folder", world.folder + "/none").returncode == 4
 
 
 def test_several_names_go_on_after_an_error_and_end_with_the_first_code(world):
