@@ -111,7 +111,8 @@ struct Session::Members {
   void announce() const;
   void look_at_host();
   void look();
-  void look_soon();
+  void plan_look(Instant when);
+  void look_at_host_soon();
   void take_events();
   void take_notices();
   void break_with(const Error& error);
@@ -137,6 +138,8 @@ struct Session::Members {
   std::optional<Masquerade> masquerade;
   std::optional<os::Monitor> monitor;
 
+  bool host_changed = false;  // look_at_host() is due at the next look
+  Instant next_look{};
   HostDrift drift;
   std::vector<bool> through_tunnel;  // by peer: its endpoint's route leads into the tunnel
   Shown shown;
@@ -164,7 +167,8 @@ Session::Members::Members(config::Profile its_profile, service::Loop& its_loop)
   look_at_host();
   const Facts seen = facts(worker->snapshot());
   shown = shown_of(seen, assess(seen, loop.now()));
-  timer = loop.add_timer(loop.now(), [this] { look(); });
+  next_look = loop.now();
+  timer = loop.add_timer(next_look, [this] { look(); });
 }
 
 void Session::Members::bring_up() {
@@ -272,31 +276,43 @@ Facts Session::Members::facts(const dataplane::Snapshot& snapshot) {
 // Takes in the counters, judges, tells if something changed, and plans the next look.
 void Session::Members::look() {
   const Instant now = loop.now();
+  if (std::exchange(host_changed, false)) look_at_host();
   const dataplane::Snapshot snapshot = worker->snapshot();
   const bool active = peers->advance(snapshot, now);
   const Facts seen = facts(snapshot);
   const Assessment assessment = assess(seen, now);
-  loop.set_timer(timer, now + (active ? kBusyInterval : kIdleInterval));
+  plan_look(now + (active ? kBusyInterval : kIdleInterval));
 
   Shown next = shown_of(seen, assessment);
   if (next == shown) return;
   if (next.health != shown.health || next.codes != shown.codes)
     log::notice("health: {}{}{}", to_string(assessment.health),
                 assessment.findings.empty() ? "" : ", ", assessment.reason().text);
+  for (std::size_t i = 0; i < seen.peers.size(); ++i)
+    if (!profile.peers[i].endpoint && next.peers[i].endpoint &&
+        next.peers[i].endpoint != shown.peers[i].endpoint)
+      log::notice("peer {} is at {}", seen.peers[i].name, next.peers[i].endpoint->to_string());
   shown = std::move(next);
   if (changed) changed();
 }
 
-void Session::Members::look_soon() {
-  loop.set_timer(timer, loop.now() + kNoticeDelay);
+void Session::Members::plan_look(Instant when) {
+  next_look = when;
+  loop.set_timer(timer, when);
+}
+
+// One look for a burst. A look that is due is not put off: others could do that for ever, by
+// changes of routes or by datagrams from ever new places.
+void Session::Members::look_at_host_soon() {
+  host_changed = true;
+  const Instant soon = loop.now() + kNoticeDelay;
+  if (soon < next_look) plan_look(soon);
 }
 
 void Session::Members::take_events() {
   for (dataplane::Event& event : worker->take_events()) {
-    if (const auto* moved = std::get_if<dataplane::EndpointMoved>(&event)) {
-      log::notice("peer {} is at {}", profile.peers[moved->peer].name, moved->endpoint.to_string());
-      look_at_host();
-      look();
+    if (std::holds_alternative<dataplane::EndpointMoved>(event)) {
+      look_at_host_soon();
     } else if (std::holds_alternative<dataplane::InsideGone>(event)) {
       break_with(Error(ErrorKind::kFailed, "the interface {} was deleted", interface));
     } else if (const auto* injected = std::get_if<dataplane::InjectDone>(&event)) {
@@ -315,8 +331,7 @@ void Session::Members::take_notices() {
       removed = removed || (link->removed && link->link.index == index);
   if (removed)
     return break_with(Error(ErrorKind::kFailed, "the interface {} was deleted", interface));
-  look_at_host();
-  look_soon();
+  look_at_host_soon();
 }
 
 void Session::Members::break_with(const Error& error) {

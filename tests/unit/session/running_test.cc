@@ -149,6 +149,27 @@ TEST_F(Running, NoticesThatTheInterfaceWasSetDown) {
   EXPECT_TRUE(run_until(loop_, [&] { return changes > 0; }));
 }
 
+TEST_F(Running, ChangesThatNeverEndDoNotHideOne) {
+  const HostedSession client(u_, loop_, client_profile());
+  int changes = 0;
+  client->on_changed([&] { ++changes; });
+  bool there = false;
+  const auto tells_while_the_host_changes = [&] {
+    u_.at([&](os::NetlinkSocket& netlink) {
+      const unsigned index = os::get_link(netlink, "eth0").index;
+      there ? os::remove_address(netlink, index, prefix("10.9.9.9/32"))
+            : os::add_address(netlink, index, prefix("10.9.9.9/32"));
+      there = !there;
+    });
+    return changes > 0;
+  };
+  u_.at([](os::NetlinkSocket& netlink) {
+    os::set_link_up(netlink, os::get_link(netlink, "tun0").index, false);
+  });
+  EXPECT_TRUE(run_until(loop_, tells_while_the_host_changes));
+  EXPECT_EQ(client->status().reason.code, "interface-down");
+}
+
 TEST_F(Running, NoticesThatAnAddressWasRemoved) {
   const HostedSession client(u_, loop_, client_profile());
   u_.at([](os::NetlinkSocket& netlink) {
