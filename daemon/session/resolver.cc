@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include <span>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -41,9 +42,13 @@ void Resolver::ask(std::size_t peer, const std::string& host, std::uint16_t port
 
 void Resolver::look_up_next() {
   const Question& question = waiting_.front();
-  std::thread([lookup = lookup_, answers = answers_, host = question.host, port = question.port] {
-    answers->post((*lookup)(host, port));
-  }).detach();
+  try {
+    std::thread([lookup = lookup_, answers = answers_, host = question.host, port = question.port] {
+      answers->post((*lookup)(host, port));
+    }).detach();
+  } catch (const std::system_error& error) {  // out of threads, maybe not for long
+    answers_->post({{}, std::string("cannot start the lookup: ") + error.what()});
+  }
 }
 
 void Resolver::take_answers() {

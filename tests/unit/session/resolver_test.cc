@@ -1,6 +1,7 @@
 #include "session/resolver.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -68,6 +69,37 @@ TEST(Resolver, LooksUpOneNameAtATimeInOrder) {
   for (const std::size_t peer : {2u, 0u, 1u}) resolver.ask(peer, "name", 1);
   ASSERT_EQ(loop.run(), 0);
   EXPECT_EQ(order, (std::vector<std::size_t>{2, 0, 1}));
+}
+
+TEST(Resolver, WithoutAThreadTheNameIsNotResolvedThatTime) {
+  service::Loop loop;
+  const auto limit = give_up_later(loop);
+  std::vector<NameAnswer> answers;
+  Resolver resolver(
+      loop,
+      [&](std::size_t, const NameAnswer& answer) {
+        answers.push_back(answer);
+        loop.exit(0);
+      },
+      [](const std::string&, std::uint16_t) {
+        return NameAnswer{{}, "looked up"};
+      });
+  pthread_attr_t before;
+  pthread_attr_t too_large;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(pthread_attr_init(&too_large), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&too_large, std::size_t{1} << 47), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&too_large), 0);
+  resolver.ask(0, "name", 1);
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  ASSERT_EQ(loop.run(), 0);
+  resolver.ask(0, "name", 1);
+  ASSERT_EQ(loop.run(), 0);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_NE(answers[0].failure, "looked up");
+  EXPECT_EQ(answers[1].failure, "looked up");
+  pthread_attr_destroy(&before);
+  pthread_attr_destroy(&too_large);
 }
 
 TEST(Resolver, GoesAwayWithoutWaitingForALookup) {
