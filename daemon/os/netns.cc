@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <system_error>
@@ -57,13 +58,21 @@ int in_new_netns(Work work) {
   return error_number;
 }
 
+// Takes the lock that iproute2 takes, too. Every user can take it and keep it, so it is waited for
+// no longer than a rightful owner needs: without it, two may at worst mount the folder twice.
+void lock_folder(int folder) noexcept {
+  for (int attempt = 0; attempt < 50 && ::flock(folder, LOCK_EX | LOCK_NB) < 0; ++attempt)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
 // Makes kFolder a mount point whose mounts reach the other mount namespaces, as ip-netns(8) does:
-// so a name can be removed, and seen, from any of them. The lock is the one iproute2 takes.
+// so a name can be removed, and seen, from any of them.
 void prepare_folder() {
   constexpr std::string_view kAttempted = "prepare /run/netns for named network namespaces";
   if (::mkdir(kFolder, 0755) < 0 && errno != EEXIST) throw_denied_or(errno, kAttempted);
   const UniqueFd folder(::open(kFolder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::flock(folder.get(), LOCK_EX) < 0) throw_denied_or(errno, kAttempted);
+  if (!folder) throw_denied_or(errno, kAttempted);
+  lock_folder(folder.get());
   if (::mount("", kFolder, "none", MS_SHARED | MS_REC, nullptr) == 0) return;
   if (errno != EINVAL) throw_denied_or(errno, kAttempted);
   if (::mount(kFolder, kFolder, "none", MS_BIND | MS_REC, nullptr) < 0 ||

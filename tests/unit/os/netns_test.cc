@@ -1,6 +1,7 @@
 #include "os/netns.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,15 @@ TEST_F(NetnsTest, IpNetnsSeesAndRemovesOurs) {
   EXPECT_TRUE(netns_exists("theirs"));
   remove_netns("theirs");
   EXPECT_NE(std::system("ip netns list | grep -qx theirs"), 0);
+}
+
+TEST_F(NetnsTest, NobodyHoldsUpACreationByLockingTheFolder) {
+  Netns::create("lab-u");
+  const int folder = ::open("/run/netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(::flock(folder, LOCK_EX), 0);
+  Netns::create("lab-v");
+  EXPECT_TRUE(netns_exists("lab-v"));
+  ::close(folder);
 }
 
 TEST_F(NetnsTest, ErrorsNameTheNamespace) {
