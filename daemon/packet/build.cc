@@ -129,11 +129,11 @@ Bytes build_echo(const IpFields& ip, const Echo& echo, std::span<const std::uint
 
 Bytes build_frame(const MacAddress& destination, const MacAddress& source, std::uint16_t ethertype,
                   std::span<const std::uint8_t> payload) {
-  Bytes frame(kEthernetHeader);
+  Bytes frame(kEthernetHeader + payload.size());
   std::ranges::copy(destination.bytes, frame.begin());
   std::ranges::copy(source.bytes, frame.begin() + 6);
   store_be(frame.data() + 12, ethertype);
-  frame.insert(frame.end(), payload.begin(), payload.end());
+  std::ranges::copy(payload, frame.begin() + kEthernetHeader);
   return frame;
 }
 
