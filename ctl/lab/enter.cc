@@ -48,10 +48,10 @@ int work_in_child(const std::function<int()>& work, const sigset_t& before) {
   try {
     return work();
   } catch (const Error& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::fprintf(stderr, "vpnctl lab: %s\n", error.what());
     return error.kind() == ErrorKind::kInvalidArguments ? 2 : 1;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::fprintf(stderr, "vpnctl lab: %s\n", error.what());
     return 1;
   }
 }
@@ -106,7 +106,7 @@ int run_inside(const LabState& state, const std::function<int()>& work) {
       if (inner < 0) throw_errno(errno, "fork");
       code = inner == 0 ? work_in_child(work, before) : wait_passing_signals(inner, handled);
     } catch (const Error& error) {
-      std::fprintf(stderr, "%s\n", error.what());
+      std::fprintf(stderr, "vpnctl lab: %s\n", error.what());
     }
     std::fflush(nullptr);
     ::_exit(code);
@@ -127,7 +127,7 @@ void exec_on_host(Host host, const std::vector<std::string>& command,
   arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
   const int error_number = errno;
-  std::fprintf(stderr, "run %s: %s\n", command[0].c_str(),
+  std::fprintf(stderr, "vpnctl lab: cannot run %s: %s\n", command[0].c_str(),
                std::generic_category().message(error_number).c_str());
   ::_exit(error_number == ENOENT ? 127 : 126);
 }

@@ -168,7 +168,10 @@ Lifeline start_lab(const Folder& folder, Bus bus) {
   require_machine(folder, bus);
   std::optional<UniqueFd> lock = folder.create_and_lock();
   if (!lock)
-    throw Error(ErrorKind::kInProgress, "a lab is up already (its folder: {})", folder.path());
+    throw Error(ErrorKind::kInProgress,
+                "a lab is up already (its folder: {})\nLook at it: vpnctl lab status. Take it "
+                "down: vpnctl lab down",
+                folder.path());
   Pipe report = Pipe::make();
   Pipe lifeline = Pipe::make();
   KeeperPlan plan{folder, bus == Bus::kPrivate,

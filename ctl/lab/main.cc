@@ -58,6 +58,7 @@ int exec(const Folder& folder, const std::string& host, const std::vector<std::s
 
 // The prompt says on which host one is; the rest of the user's own bash stays.
 int shell(const Folder& folder, const std::string& host) {
+  require_running(folder);
   const char* chosen = std::getenv("SHELL");
   const std::string program = chosen != nullptr && *chosen != '\0' ? chosen : "/bin/sh";
   const std::string prompt = fmt::format("[lab: {}] \\w\\$ ", host);
@@ -71,6 +72,17 @@ int shell(const Folder& folder, const std::string& host) {
            program.ends_with("/bash") ? prompt.c_str() : fmt::format("[lab: {}] $ ", host).c_str(),
            1);
   return exec(folder, host, command);
+}
+
+// What is wrong with the command line, and where the right way is told.
+std::string usage_mistake(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> verb = app.get_subcommands();
+  if (!verb.empty())
+    return fmt::format("{}\n  See: vpnctl lab {} --help", error.what(), verb.front()->get_name());
+  const std::vector<std::string> unknown = app.remaining();
+  return (unknown.empty() ? std::string("a verb is missing")
+                          : fmt::format("there is no verb \"{}\"", unknown.front())) +
+         "\n  All verbs: vpnctl lab --help";
 }
 
 struct Arguments {
@@ -106,7 +118,7 @@ int run(int argc, char** argv) {
   const auto add_host = [&](CLI::App* verb) {
     verb->add_option("host", chosen.host, "u, server or v")
         ->required()
-        ->check(CLI::IsMember(kHostNames));
+        ->transform(CLI::IsMember(kHostNames, CLI::ignore_case));
   };
   CLI::App* exec_verb = app.add_subcommand("exec", "run a command on a host");
   add_host(exec_verb);
@@ -133,7 +145,9 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    fmt::print(stderr, "vpnctl lab: {}\n", usage_mistake(app, error));
+    return 2;
   }
   return code;
 }

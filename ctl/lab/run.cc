@@ -1,6 +1,7 @@
 #include "ctl/lab/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -47,10 +48,19 @@ std::vector<const Task*> chosen_tasks(const std::string& which) {
   return chosen;
 }
 
-void leave_records(const std::string& folder, Stage& stage) {
+// Where the records of a task go; empty: nowhere.
+std::string records_folder(const Task& task, const RunOptions& options) {
+  if (options.which != "all" || options.out.empty()) return options.out;
+  return options.out + "/task-" + task.number;
+}
+
+void make_folder(const std::string& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure) throw Error(ErrorKind::kFailed, "create {}: {}", folder, failure.message());
+}
+
+void leave_records(const std::string& folder, Stage& stage) {
   stage.captures().take();
   stage.captures().write(folder + "/trace.pcapng");
   write_file(folder + "/story.md", stage.story().markdown());
@@ -60,6 +70,8 @@ void leave_records(const std::string& folder, Stage& stage) {
 // True: every observation was made.
 bool perform(const Task& task, const Folder& folder, const LabState& state,
              const RunOptions& options) {
+  const std::string records = records_folder(task, options);
+  if (!records.empty()) make_folder(records);
   Stage stage(folder, state, options.task);
   stage.story().title(task.number, task.title);
   bool complete = false;
@@ -72,9 +84,7 @@ bool perform(const Task& task, const Folder& folder, const LabState& state,
   } catch (const Error& error) {
     stage.story().missing(fmt::format("the task could not be performed: {}", error.what()));
   }
-  if (!options.out.empty())
-    leave_records(options.which == "all" ? options.out + "/task-" + task.number : options.out,
-                  stage);
+  if (!records.empty()) leave_records(records, stage);
   if (options.keep) return complete;
   try {
     stage.reset();
@@ -87,13 +97,15 @@ bool perform(const Task& task, const Folder& folder, const LabState& state,
 
 int perform_all(const std::vector<const Task*>& tasks, const Folder& folder, const LabState& state,
                 const RunOptions& options) {
-  std::string failed;
+  std::vector<std::string_view> failed;
   for (const Task* task : tasks) {
-    if (!perform(*task, folder, state, options)) failed += fmt::format(" {}", task->number);
+    if (!perform(*task, folder, state, options)) failed.push_back(task->number);
   }
-  fmt::print("\n{}\n", failed.empty() ? fmt::format("{} of {} tasks: everything seen.",
-                                                    tasks.size(), tasks.size())
-                                      : fmt::format("Something is missing in task{}.", failed));
+  fmt::print("\n{}\n",
+             failed.empty()
+                 ? fmt::format("{} of {} tasks: everything seen.", tasks.size(), tasks.size())
+                 : fmt::format("Something is missing in task{} {}.", failed.size() == 1 ? "" : "s",
+                               fmt::join(failed, ", ")));
   return failed.empty() ? 0 : 1;
 }
 

@@ -58,7 +58,7 @@ int show_inside(const Folder& folder, const LabState& state) {
 int show_status(const Folder& folder) {
   const auto state = folder.running();
   if (!state) {
-    fmt::print("No lab is up.\n");
+    fmt::print("No lab is up: vpnctl lab up\n");
     return 3;
   }
   fmt::print("{}\nThe lab is up. Bus: {}. Log: {}\n\n", picture(), state->bus, folder.log());

@@ -26,7 +26,7 @@ def test_down_without_a_lab_is_no_failure(lab):
 
 
 def test_what_needs_a_lab_says_that_none_is_up(lab):
-    for arguments in (("env",), ("exec", "u", "true")):
+    for arguments in (("env",), ("exec", "u", "true"), ("shell", "u")):
         done = lab.run(*arguments)
         assert done.returncode == 3 and "no lab is up: vpnctl lab up" in done.stderr
     assert lab.run("status").returncode == 3
@@ -49,11 +49,21 @@ def test_two_labs_in_two_folders_do_not_meet(lab_up, tmp_path):
 
 def test_exec_gives_the_programs_own_exit_code(lab_up):
     assert lab_up.run("exec", "u", "true").returncode == 0
+    assert lab_up.run("exec", "U", "true").returncode == 0
     assert lab_up.run("exec", "server", "sh", "-c", "exit 7").returncode == 7
     assert lab_up.run("exec", "v", "sh", "-c", "kill -9 $$").returncode == 137
     assert lab_up.run("exec", "v", "no-such-program").returncode == 127
     assert lab_up.run("exec", "v").returncode == 2
     assert lab_up.run("exec", "nowhere", "true").returncode == 2
+
+
+def test_a_wrong_command_line_is_exit_code_2_and_says_what_is_wrong(lab):
+    for arguments, said in (((), "a verb is missing"), (("explode",), 'there is no verb "explode"'),
+                            (("exec", "nowhere", "true"), "nowhere not in {server,u,v}"), (("exec", "u"), "--help"),
+                            (("run", "12"), "there is no task 12")):
+        done = lab.run(*arguments)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+        assert done.stderr.startswith("vpnctl lab: ")
 
 
 def test_exec_passes_arguments_input_and_folder(lab_up, tmp_path):
