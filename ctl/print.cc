@@ -83,10 +83,14 @@ std::string line(const std::vector<Cell>& row, const std::vector<std::size_t>& w
   return out + '\n';
 }
 
-// Takes from the widest columns until all fit into a terminal, as far as that makes sense.
-void shrink(std::vector<std::size_t>& widths, std::size_t columns) {
+// Takes from the columns until all fit into a terminal, as far as that makes sense: from headers
+// wider than all `cells` of their column, then from the widest.
+void shrink(std::vector<std::size_t>& widths, const std::vector<std::size_t>& cells,
+            std::size_t columns) {
   std::size_t total = 2 * (widths.size() - 1);
   for (const std::size_t width : widths) total += width;
+  for (std::size_t i = 0; i < widths.size(); ++i)
+    for (; total > columns && widths[i] > std::max(cells[i], kNarrowest); --total) --widths[i];
   for (; total > columns; --total) {
     const auto widest = std::max_element(widths.begin(), widths.end());
     if (*widest <= kNarrowest) return;
@@ -186,15 +190,17 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
 
 std::string Table::text(const Style& style, std::size_t indent) const {
   std::vector<Cell> header;
+  std::vector<std::size_t> cells;
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < header_.size(); ++i) {
     header.push_back({header_[i], Colour::kBold});
-    std::size_t width = display_width(header_[i]);
+    std::size_t width = 0;
     for (const std::vector<Cell>& row : rows_)
       width = std::max(width, display_width(shown(row[i])));
-    widths.push_back(width);
+    cells.push_back(width);
+    widths.push_back(std::max(width, display_width(header_[i])));
   }
-  if (style.columns != 0) shrink(widths, style.columns - std::min(indent, style.columns));
+  if (style.columns != 0) shrink(widths, cells, style.columns - std::min(indent, style.columns));
   std::string out = line(header, widths, style, indent);
   for (const std::vector<Cell>& row : rows_) out += line(row, widths, style, indent);
   return out;

@@ -79,6 +79,14 @@ TEST(Table, CutsItsWidestColumnToFitATerminal) {
             " l2      stopped  -\n");
 }
 
+TEST(Table, CutsHeadersBeforeWhatIsBelowThem) {
+  Table table({"INTERFACE", "ADDRESS"});
+  table.add({{"tun0"}, {"192.168.53.99/24"}});
+  EXPECT_EQ(table.text({.colour = false, .columns = 26, .rows = 0}),
+            "INTERFA…  ADDRESS\n"
+            "tun0      192.168.53.99/24\n");
+}
+
 TEST(Table, StopsCuttingWhereNothingWouldBeLeft) {
   EXPECT_EQ(sample().text({.colour = false, .columns = 5, .rows = 0}),
             "NAME    STATE   ADDRE…\n"
