@@ -227,12 +227,12 @@ bool ProcessLauncher::adopt(const std::string& tunnel, int pid) {
   child->pid = pid;
   child->phase = Child::Phase::kRunning;
   try {
+    child->pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     child->exit = loop_.add_child(pid, [this, tunnel](int status) { exited(tunnel, status); });
   } catch (const Error& error) {
     log::debug("tunnel {}: {}", tunnel, error.what());
     return false;
   }
-  child->pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   children_[tunnel] = std::move(child);
   return true;
 }
