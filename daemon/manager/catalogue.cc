@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "config/finding.h"
 #include "config/profile.h"
@@ -19,6 +20,8 @@ using std::chrono::milliseconds;
 
 // An editor's save is several events; one look after them is enough.
 constexpr milliseconds kDebounce{100};
+// When folders cannot be watched: to look, and to try again.
+constexpr milliseconds kRetry{1000};
 constexpr std::string_view kSuffix = ".toml";
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
 
@@ -78,12 +81,21 @@ const ProfileEntry* Catalogue::find(const std::string& name) const noexcept {
 void Catalogue::file_changed(std::string_view file) {
   const std::string_view name = stem_of(file);
   if (!name.empty()) dirty_.emplace(name);
-  if (!debounce_) debounce_ = loop_.add_timer(loop_.now() + kDebounce, [this] { refresh(); });
+  if (!debounce_) refresh_after(kDebounce);
+}
+
+void Catalogue::refresh_after(Duration wait) {
+  debounce_ = loop_.add_timer(loop_.now() + wait, [this] { refresh(); });
 }
 
 void Catalogue::refresh() {
   debounce_ = {};
-  watch_.renew();
+  try {
+    watch_.renew();
+  } catch (const Error& error) {
+    log::warning("{}; they are looked at every second", error.what());
+    refresh_after(kRetry);
+  }
   const std::map<std::string, Version> found = scan();
   std::vector<std::string> changed;
   for (const auto& [name, version] : found) {

@@ -55,6 +55,7 @@ class Catalogue {
   };
 
   void file_changed(std::string_view file);
+  void refresh_after(Duration wait);
   std::map<std::string, Version> scan();
   void scan_folder(const std::string& folder, std::map<std::string, Version>& found);
   void warn_once(const std::string& subject, std::string_view problem);

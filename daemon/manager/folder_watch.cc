@@ -53,24 +53,26 @@ void FolderWatch::renew() {
 }
 
 void FolderWatch::watch(std::vector<Target> targets) {
+  lost_ = true;  // until all is watched
   events_ = {};
   watched_.clear();
   inotify_.reset();
   inotify_.reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_) throw_errno(errno, "watch the profile folders");
-  lost_ = false;
+  bool lost = false;
   for (const Target& target : targets) {
     const int descriptor =
         inotify_add_watch(inotify_.get(), target.path.c_str(), kInteresting | IN_ONLYDIR);
     if (descriptor >= 0)
       watched_.emplace(descriptor, target);
     else if (errno == ENOENT || errno == ENOTDIR)
-      lost_ = true;
+      lost = true;
     else if (errno != EACCES)
       throw_errno(errno, "watch " + target.path);
   }
   targets_ = std::move(targets);
   events_ = loop_.add_io(inotify_.get(), EPOLLIN, [this](std::uint32_t) { read_events(); });
+  lost_ = lost;
 }
 
 bool FolderWatch::matters(int watch_descriptor, std::string_view file) const {

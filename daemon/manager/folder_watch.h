@@ -22,8 +22,8 @@ class FolderWatch {
   // Throws Error when inotify cannot be had.
   FolderWatch(service::Loop& loop, std::vector<std::string> folders, Changed changed);
 
-  // Watches the folders that exist now. What happened before this returns may have gone unnoticed:
-  // look after it.
+  // Watches the folders that exist now. Throws Error when it cannot, to be called again. What
+  // happened before this returns may have gone unnoticed: look after it.
   void renew();
 
  private:

@@ -1,6 +1,7 @@
 #include "manager/catalogue.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <vector>
@@ -78,6 +79,23 @@ TEST_F(CatalogueTest, AwaitsAFolderWhoseParentsDoNotExist) {
   std::filesystem::create_directories(late);
   std::ofstream(late + "/lab.toml") << profile_text();
   EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") != nullptr; }));
+}
+
+TEST_F(CatalogueTest, WatchesAgainAfterAWhileWithoutDescriptors) {
+  Catalogue catalogue(loop, {folder / "profiles"});
+  std::filesystem::create_directories(folder / "profiles");
+  folder.write("profiles/lab.toml", profile_text());
+  ASSERT_TRUE(run_until(loop, [&] { return catalogue.find("lab") != nullptr; }));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  std::filesystem::remove_all(folder / "profiles");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") == nullptr; }));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::filesystem::create_directories(folder / "profiles");
+  folder.write("profiles/again.toml", profile_text());
+  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("again") != nullptr; }));
 }
 
 TEST_F(CatalogueTest, OddNamesAndMoreThan256AreIgnored) {
