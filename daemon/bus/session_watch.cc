@@ -26,13 +26,6 @@ constexpr std::size_t kMaximumSessions = 512;
 constexpr const char* kSession = "org.vpntun1.Session";
 constexpr const char* kDriver = "org.freedesktop.DBus";
 
-template <typename Value>
-Value get(const Dictionary& properties, const std::string& key) {
-  const auto at = properties.find(key);
-  if (at == properties.end() || !at->second.containsValueOfType<Value>()) return {};
-  return at->second.get<Value>();
-}
-
 Health health_of(const Dictionary& properties) {
   return parse_health(get<std::string>(properties, "Health")).value_or(Health::kUnknown);
 }

@@ -16,6 +16,14 @@ namespace vpntun::bus {
 
 using Dictionary = std::map<std::string, sdbus::Variant>;
 
+// The value under a key; an empty one when there is none, or of another type.
+template <typename Value>
+Value get(const Dictionary& properties, const std::string& key) {
+  const auto at = properties.find(key);
+  if (at == properties.end() || !at->second.containsValueOfType<Value>()) return {};
+  return at->second.get<Value>();
+}
+
 std::string_view word_of(config::Kind kind) noexcept;
 std::string_view word_of(config::Encryption encryption) noexcept;
 std::string_view word_of(session::EndpointSource source) noexcept;

@@ -29,13 +29,6 @@ std::string unit_path(const std::string& tunnel) {
   return "/org/freedesktop/systemd1/unit/" + dbus::escape_label(unit_name(tunnel));
 }
 
-template <typename Value>
-Value get(const Dictionary& properties, const std::string& key) {
-  const auto at = properties.find(key);
-  if (at == properties.end() || !at->second.containsValueOfType<Value>()) return {};
-  return at->second.get<Value>();
-}
-
 LaunchFailure refused_by_systemd(const sdbus::Error& error) {
   const bool busy = error.getName() == "org.freedesktop.systemd1.TransactionIsDestructive";
   return {busy ? ErrorKind::kInProgress : ErrorKind::kLauncherFailed,
