@@ -76,6 +76,8 @@ bool takes_files(const Command& command) {
 }
 
 constexpr std::string_view kShells = "bash zsh fish";
+// The lab runner is a program of its own: its verbs and hosts, and files for the rest.
+constexpr std::string_view kLab = "up down env status exec shell list run u server v";
 constexpr std::string_view kNames = "vpnctl list --names 2>/dev/null";
 
 std::string bash(const CLI::App& app) {
@@ -86,6 +88,7 @@ std::string bash(const CLI::App& app) {
     cases += fmt::format("    {})\n      options='{}'\n", command.name, spellings(command.options));
     if (takes_names(command)) cases += fmt::format("      words=$({})\n", kNames);
     if (command.positional == "SHELL") cases += fmt::format("      words='{}'\n", kShells);
+    if (command.name == "lab") cases += fmt::format("      words='{}' files=yes\n", kLab);
     if (takes_files(command)) cases += "      files=yes\n";
     cases += "      ;;\n";
   }
@@ -160,10 +163,11 @@ std::string zsh(const CLI::App& app) {
         for (const std::string& spelling : word.spellings)
           if (words == &command.options || spelling.find("help") == std::string::npos)
             cases += zsh_option(word, spelling);
-    const std::string_view action = takes_files(command)            ? "_vpnctl_names_and_files"
-                                    : takes_names(command)          ? "_vpnctl_names"
-                                    : command.positional == "SHELL" ? "(bash zsh fish)"
-                                                                    : " ";
+    std::string action = takes_files(command)            ? "_vpnctl_names_and_files"
+                         : takes_names(command)          ? "_vpnctl_names"
+                         : command.positional == "SHELL" ? "(bash zsh fish)"
+                                                         : " ";
+    if (command.name == "lab") action = fmt::format("({})", kLab);
     cases +=
         fmt::format("        {}\n      ;;\n", single_quoted(fmt::format("*:argument:{}", action)));
   }
@@ -228,6 +232,8 @@ std::string fish(const CLI::App& app) {
     if (command.positional == "SHELL")
       out +=
           fmt::format("complete -c vpnctl -n {} -f -a '{}'\n", single_quoted(condition), kShells);
+    if (command.name == "lab")
+      out += fmt::format("complete -c vpnctl -n {} -F -a '{}'\n", single_quoted(condition), kLab);
   }
   return out;
 }

@@ -354,6 +354,8 @@ def test_bash_completes_verbs_names_options_and_files(world):
     assert completed(world, "vpnctl", "capture", "lab", "--write", "docu") == ["document.json"]
     assert completed(world, "vpnctl", "check", "docu") == ["document.json"]
     assert completed(world, "vpnctl", "completion", "") == ["bash", "zsh", "fish"]
+    assert completed(world, "vpnctl", "lab", "s") == ["status", "shell", "server"]
+    assert completed(world, "vpnctl", "lab", "run", "5", "--client", "docu") == ["document.json"]
 
 
 def test_completion_offers_no_name_that_a_shell_would_run(world):
