@@ -68,7 +68,9 @@ void check_interface(const Draft& draft, Report& report) {
   if (port > 0 && port < kFirstFreePort)
     report.add(Code::kPrivilegedPort, draft.listen_port,
                fmt::format("port {} needs the capability CAP_NET_BIND_SERVICE", port),
-               {"", fmt::format("take a port of {} or above", kFirstFreePort)});
+               {"", fmt::format("take a port of {} or above, or give the unit the drop-in "
+                                "privileged-port.conf: vpntund(8)",
+                                kFirstFreePort)});
   if (draft.mac_spot && draft.is_tun())
     report.add(Code::kWrongKind, *draft.mac_spot, "a TUN interface has no Ethernet address",
                {"", "remove it, or set kind = \"tap\" under [tunnel]"});
@@ -105,11 +107,11 @@ void check_forwarding(const Draft& draft, Report& report) {
   for (const auto& name : draft.forwarding_interfaces) {
     if (name.value == draft.profile.interface.name)
       report.add(Code::kForwardingInterface, name.spot,
-                 fmt::format("{} is the tunnel's own interface", quoted(name.value)),
+                 fmt::format("{} is the tunnel's own interface", in_quotes(name.value)),
                  {"packets from it are forwarded anyway", ""});
     if (!seen.insert(name.value).second)
       report.add(Code::kForwardingInterface, name.spot,
-                 fmt::format("{} stands here twice", quoted(name.value)));
+                 fmt::format("{} stands here twice", in_quotes(name.value)));
   }
 }
 

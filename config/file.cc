@@ -11,6 +11,7 @@
 #include "base/unique_fd.h"
 #include "config/document.h"
 #include "config/draft.h"
+#include "config/file_bytes.h"
 #include "config/finding.h"
 #include "config/guard.h"
 #include "config/source_text.h"
@@ -88,7 +89,8 @@ bool check_bytes(std::string_view text, const SourceText& source, Report& report
   return true;
 }
 
-std::optional<Profile> load(std::string_view text, const SourceText& source, Report& report) {
+std::optional<Profile> load(std::string_view text, const SourceText& source, Reach reach,
+                            Report& report) {
   if (!check_bytes(text, source, report)) return std::nullopt;
   const auto parsed = parse_document(text);
   if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
@@ -101,8 +103,9 @@ std::optional<Profile> load(std::string_view text, const SourceText& source, Rep
                {"", "the least is: [tunnel], and below it encryption = \"none\""});
     return std::nullopt;
   }
-  Draft draft = read_profile(document, report);
+  Draft draft = read_profile(document, reach, report);
   check_host(draft, report);
+  check_dns(draft, report);
   check_peers(draft, report);
   if (report.has_errors()) return std::nullopt;
   return std::move(draft).finish();
@@ -110,15 +113,16 @@ std::optional<Profile> load(std::string_view text, const SourceText& source, Rep
 
 }  // namespace
 
-Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name) {
+Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name,
+                 Reach reach) {
   if (text.size() > kMaxFile) return refused(path, Code::kTooLarge, too_large());
   const SourceText source(text);
   Report report(source, path);
   if (std::string why = why_no_tunnel_name(tunnel_name); !why.empty())
     report.add(Code::kTunnelName, {},
-               fmt::format("{} is no name for a tunnel", quoted(tunnel_name)),
+               fmt::format("{} is no name for a tunnel", in_quotes(tunnel_name)),
                {"", fmt::format("{}; rename the file", why)});
-  Loaded loaded{load(text, source, report), {}};
+  Loaded loaded{load(text, source, reach, report), {}};
   if (report.has_errors()) loaded.profile.reset();
   if (loaded.profile) {
     loaded.profile->name = tunnel_name;
@@ -128,7 +132,7 @@ Loaded load_text(std::string_view text, const std::string& path, const std::stri
   return loaded;
 }
 
-Loaded load_file(const std::string& path, const std::string& tunnel_name) {
+Loaded load_file(const std::string& path, const std::string& tunnel_name, Reach reach) {
   // Opened once and asked as opened, so that nobody can exchange it in between. O_NONBLOCK: a pipe
   // must not block us.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -141,18 +145,14 @@ Loaded load_file(const std::string& path, const std::string& tunnel_name) {
   if (static_cast<std::uintmax_t>(status.st_size) > kMaxFile)
     return refused(path, Code::kTooLarge, too_large());
 
-  std::string text(kMaxFile + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      return refused(path, Code::kCannotRead, fmt::format("cannot read it: {}", reason_of(errno)));
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  text.resize(size);
-  return load_text(text, path, tunnel_name);
+  std::string text;
+  if (const int error = read_bytes(file.get(), kMaxFile, text))
+    return refused(path, Code::kCannotRead, fmt::format("cannot read it: {}", reason_of(error)));
+  Loaded loaded = load_text(text, path, tunnel_name, reach);
+  if (loaded.profile)
+    loaded.profile->modified_usec = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000 +
+                                    static_cast<std::uint64_t>(status.st_mtim.tv_nsec) / 1000;
+  return loaded;
 }
 
 std::vector<std::string> default_profile_folders() {

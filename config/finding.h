@@ -12,7 +12,8 @@
 
 namespace vpntun::config {
 
-enum class Severity { kError, kWarning };
+// A note says what is not looked at here.
+enum class Severity { kError, kWarning, kNote };
 
 struct Finding {
   Severity severity = Severity::kError;
@@ -36,10 +37,19 @@ struct Loaded {
   std::vector<Finding> findings;  // by position
 };
 
+// How far loading looks outside of the profile's text. What is out of reach is a note.
+enum class Reach {
+  kText,         // not at all: the manager
+  kFiles,        // who can read the files of keys: vpnctl check
+  kCredentials,  // and "@name" is read: the session, which was given its credentials
+};
+
 // Reads, parses and validates one file. Never throws for anything the file is or contains.
-Loaded load_file(const std::string& path, const std::string& tunnel_name);
+Loaded load_file(const std::string& path, const std::string& tunnel_name,
+                 Reach reach = Reach::kText);
 // The same for text in memory.
-Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name);
+Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name,
+                 Reach reach = Reach::kText);
 
 // "FILE:LINE:COL: error: KEY: MESSAGE" with source line, caret, help and code, as docs/profile.md
 // shows.

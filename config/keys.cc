@@ -10,58 +10,76 @@ namespace vpntun::config {
 namespace {
 
 constexpr KeyRow kKeys[] = {
-    {"", "version", "an integer", "1", "1", "The version of this format. Only 1 exists."},
-    {"", "description", "a string", "\"\"", "\"Lab, host U\"",
+    {"", "version", "an integer", "1", "1", OnReload::kLive,
+     "The version of this format. Only 1 exists."},
+    {"", "description", "a string", "\"\"", "\"Lab, host U\"", OnReload::kLive,
      "For people; at most 200 characters on one line."},
 
-    {"tunnel", "kind", "\"tun\" or \"tap\"", "\"tun\"", "\"tun\"",
+    {"tunnel", "kind", "\"tun\" or \"tap\"", "\"tun\"", "\"tun\"", OnReload::kRestart,
      "What the interface carries: IP packets (TUN) or Ethernet frames (TAP)."},
-    {"tunnel", "encryption", "\"none\"", "required", "\"none\"",
+    {"tunnel", "encryption", "\"none\"", "required", "\"none\"", OnReload::kRestart,
      "How packets are protected on their way. \"none\": one bare inner packet per UDP datagram, "
      "which everybody on the path can read, change and forge."},
-    {"tunnel", "allow-public-plaintext", "a boolean", "false", "true",
+    {"tunnel", "allow-public-plaintext", "a boolean", "false", "true", OnReload::kLive,
      "Accept an endpoint with a public address, or a default route, although nothing is "
      "encrypted."},
+    {"tunnel", "ready-when", "\"configured\" or \"handshake\"", "\"configured\"", "\"handshake\"",
+     OnReload::kLive,
+     "When a start is done: when interface, routes and socket exist, or when a peer was heard "
+     "too."},
 
-    {"interface", "name", "a string", "\"tun%d\" or \"tap%d\"", "\"tun0\"",
+    {"interface", "name", "a string", "\"tun%d\" or \"tap%d\"", "\"tun0\"", OnReload::kRestart,
      "Name of the interface: 1 to 15 bytes; one %d becomes the first free number."},
     {"interface", "address", "a string or a list of strings", "none",
-     "[\"192.168.53.99/24\", \"fd53::99/64\"]",
+     "[\"192.168.53.99/24\", \"fd53::99/64\"]", OnReload::kLive,
      "IPv4 and IPv6 addresses of the interface, each with its prefix length."},
-    {"interface", "mtu", "\"auto\" or an integer", "\"auto\"", "1400",
+    {"interface", "mtu", "\"auto\" or an integer", "\"auto\"", "1400", OnReload::kLive,
      "Largest inner IP packet in bytes, 68 to 65535 (TAP: 65521). \"auto\": what the route to the "
      "endpoints leaves."},
-    {"interface", "listen-port", "an integer", "0", "9090",
+    {"interface", "listen-port", "an integer", "0", "9090", OnReload::kRestart,
      "UDP port, 0 to 65535. 0: the kernel's choice."},
     {"interface", "mac", "a string", "the kernel's choice", "\"02:00:00:00:53:63\"",
-     "Ethernet address of a TAP interface."},
-    {"interface", "up", "a boolean", "true", "true", "Bring the interface up."},
+     OnReload::kLive, "Ethernet address of a TAP interface."},
+    {"interface", "up", "a boolean", "true", "true", OnReload::kLive, "Bring the interface up."},
+
+    {"interface.dns", "servers", "a string or a list of strings", "none", "[\"192.168.60.53\"]",
+     OnReload::kLive, "Addresses of DNS servers that are asked through the tunnel."},
+    {"interface.dns", "domains", "a string or a list of strings", "none",
+     "[\"corp.example\", \"~lab.example\"]", OnReload::kLive,
+     "The domains they are asked about; those without \"~\" are also appended to names of one "
+     "label. \"~.\": every name is asked there and nowhere else. Without domains: every name, as "
+     "with the servers of other interfaces."},
 
     {"routing", "routes", "\"auto\", \"off\" or a list of strings", "\"auto\"",
-     "[\"192.168.60.0/24\"]",
+     "[\"192.168.60.0/24\"]", OnReload::kLive,
      "Routes into the tunnel: one for each allowed-ips prefix, none, or those listed."},
     {"routing", "forwarding", "a boolean or a list of strings", "false", "[\"eth1\"]",
+     OnReload::kLive,
      "Forward IPv4 packets that arrive from the tunnel. A list: and from these interfaces too, "
      "for the way back."},
-    {"routing", "masquerade", "a boolean", "false", "true",
+    {"routing", "masquerade", "a boolean", "false", "true", OnReload::kLive,
      "Rewrite the source of what leaves the tunnel for other interfaces, so that the hosts there "
      "need no route back. Needs forwarding."},
 
     {"netns", "mode", "\"none\", \"create\" or \"join\"", "\"none\"", "\"create\"",
+     OnReload::kRestart,
      "Put the interface into a network namespace: one made and removed with the tunnel, or one "
      "that exists."},
     {"netns", "name", "a string", "required unless mode is \"none\"", "\"office\"",
-     "Name of the namespace: the file /run/netns/NAME."},
-    {"netns", "socket", "\"host\" or \"inside\"", "\"host\"", "\"host\"",
+     OnReload::kRestart, "Name of the namespace: the file /run/netns/NAME."},
+    {"netns", "socket", "\"host\" or \"inside\"", "\"host\"", "\"host\"", OnReload::kRestart,
      "Where the UDP socket is: in the daemon's own namespace, or inside with the interface."},
 
+    {"access", "active-session", "a boolean", "false", "true", OnReload::kLive,
+     "Whoever is logged in at the machine itself may start, stop, restart and reload this tunnel."},
+
     {"peer", "name", "a string", "\"peer1\", \"peer2\", ... by position", "\"server\"",
-     "Name of the peer in status and log; unique in the profile."},
-    {"peer", "endpoint", "a string", "\"learn\"", "\"10.0.2.8:9090\"",
+     OnReload::kLive, "Name of the peer in status and log; unique in the profile."},
+    {"peer", "endpoint", "a string", "\"learn\"", "\"10.0.2.8:9090\"", OnReload::kLive,
      "Where its datagrams go: ADDRESS:PORT, [IPV6]:PORT or NAME:PORT. \"learn\": where the last "
-     "acceptable datagram came from."},
+     "acceptable datagram came from. \"@NAME\": what the credential of that name says."},
     {"peer", "allowed-ips", "a string or a list of strings", "required with TUN",
-     "[\"192.168.53.0/24\"]",
+     "[\"192.168.53.0/24\"]", OnReload::kLive,
      "The networks behind the peer: what is sent to it and what it may send. Not with TAP, where "
      "peers are told apart by Ethernet address."},
 };
@@ -95,6 +113,12 @@ constexpr CodeRow kCodes[] = {
     {Code::kWireguardKey, "E0214", "a key of WireGuard in a profile without encryption"},
     {Code::kHostBits, "E0215", "a network with host bits set"},
     {Code::kVersion, "E0216", "a version of the format that does not exist"},
+    {Code::kDnsServer, "E0217", "not the address of a DNS server"},
+    {Code::kDnsDomain, "E0218", "not a domain"},
+    {Code::kCredentialName, "E0219", "not the name of a credential"},
+    {Code::kCredential, "E0220", "a credential that is not there, or of no use"},
+    {Code::kKeySource, "E0221", "a key that is given neither as a file nor as a credential"},
+    {Code::kKeyFile, "E0222", "a file of a key that others can read, or the session cannot"},
     {Code::kPrefixTwice, "E0301", "the same prefix twice"},
     {Code::kAddressTwice, "E0302", "the same interface address twice"},
     {Code::kPeerNameTwice, "E0303", "two peers of one name"},
@@ -108,10 +132,18 @@ constexpr CodeRow kCodes[] = {
     {Code::kMtuForIpv6, "E0311", "an MTU too small for IPv6"},
     {Code::kNetnsWithoutMode, "E0312", "a namespace's name or socket without its mode"},
     {Code::kForwardingInterface, "E0313", "an interface that forwarding cannot mean"},
+    {Code::kDnsInNetns, "E0314", "DNS for an interface that systemd-resolved does not see"},
+    {Code::kDnsTwice, "E0315", "the same DNS server or domain twice"},
+    {Code::kDomainsWithoutServer, "E0316", "domains without a DNS server"},
+    {Code::kNobodyToHear, "E0317", "a start that waits for a peer, and no peer"},
     {Code::kSubnetAddress, "W0301", "the network's own or its broadcast address"},
     {Code::kPrivilegedPort, "W0302", "a port that needs a privilege"},
     {Code::kPublicPlaintext, "W0303", "unencrypted traffic where everybody can be"},
     {Code::kMoreWarnings, "W0304", "more warnings than the hundred shown"},
+    {Code::kDnsUnreachable, "W0305", "a DNS server that nothing in the tunnel leads to"},
+    {Code::kUnreadable, "W0306", "a profile that the user of the sessions cannot read"},
+    {Code::kEndpointThroughDns, "W0307", "an endpoint whose name is asked through the tunnel"},
+    {Code::kReadLater, "N0301", "a credential, which is read when the tunnel starts"},
 };
 
 constexpr std::string_view kWireguardKeys[] = {"privatekey",       "privatekeyfile",
@@ -145,17 +177,33 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
+// "interface.dns": the table "dns" inside "interface"; "peer": one at the top.
+struct TablePath {
+  std::string_view outer, word;
+};
+TablePath path_of(std::string_view table) {
+  const std::size_t dot = table.rfind('.');
+  if (dot == std::string_view::npos) return {"", table};
+  return {table.substr(0, dot), table.substr(dot + 1)};
+}
+
+// The keys of a table, and the tables in it.
 std::vector<std::string_view> words_of(std::string_view table) {
   std::vector<std::string_view> words;
   for (const KeyRow& row : kKeys) {
     if (row.table == table) words.push_back(row.key);
-    if (table.empty() && !row.table.empty() && words.back() != row.table)
-      words.push_back(row.table);
+    const TablePath path = path_of(row.table);
+    const bool inside = !path.word.empty() && path.outer == table;
+    if (inside && (words.empty() || words.back() != path.word)) words.push_back(path.word);
   }
   return words;
 }
 
 }  // namespace
+
+std::string_view word_of(OnReload on_reload) noexcept {
+  return on_reload == OnReload::kLive ? "live" : "restart";
+}
 
 std::span<const KeyRow> key_rows() noexcept {
   return kKeys;
@@ -200,9 +248,13 @@ Suggestion suggest(std::string_view table, std::string_view written) {
   const std::string letters = letters_of(written);
   for (const std::string_view word : words_of(table))
     if (letters_of(word) == letters) return {std::string(word), ""};
-  for (const KeyRow& row : kKeys)
+  for (const KeyRow& row : kKeys) {
     if (row.table != table && letters_of(row.key) == letters)
       return {std::string(row.key), std::string(row.table)};
+    const TablePath path = path_of(row.table);
+    if (!path.outer.empty() && path.outer != table && path.word == letters)
+      return {std::string(path.word), std::string(path.outer)};
+  }
   return {nearest(written, words_of(table)), ""};
 }
 

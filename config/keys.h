@@ -8,12 +8,21 @@
 
 namespace vpntun::config {
 
+// What a reload does with a key whose value is another one than before.
+enum class OnReload {
+  kLive,     // applies it to the running tunnel
+  kRestart,  // leaves the old value: a restart is needed
+};
+// "live", "restart".
+std::string_view word_of(OnReload on_reload) noexcept;
+
 struct KeyRow {
-  std::string_view table;     // "" at the top, "interface", ..., "peer" for [[peer]]
+  std::string_view table;     // "" at the top, "interface", "interface.dns", "peer" for [[peer]]
   std::string_view key;       // "listen-port"
   std::string_view type;      // "an integer", with what it may be
   std::string_view fallback;  // what holds without the key, in TOML or words
   std::string_view example;   // a value, in TOML
+  OnReload on_reload = OnReload::kRestart;
   std::string_view meaning;
 };
 std::span<const KeyRow> key_rows() noexcept;
@@ -21,7 +30,7 @@ std::span<const KeyRow> key_rows() noexcept;
 const KeyRow& key_row(std::string_view table, std::string_view key);
 
 // E01: the file, its syntax, unknown keys. E02: types and values. E03: what does not fit together.
-// W03: warnings.
+// W03: warnings. N03: notes.
 enum class Code {
   kUnknownKey,
   kSyntax,
@@ -51,6 +60,12 @@ enum class Code {
   kWireguardKey,
   kHostBits,
   kVersion,
+  kDnsServer,
+  kDnsDomain,
+  kCredentialName,
+  kCredential,
+  kKeySource,
+  kKeyFile,
   kPrefixTwice,
   kAddressTwice,
   kPeerNameTwice,
@@ -64,10 +79,18 @@ enum class Code {
   kMtuForIpv6,
   kNetnsWithoutMode,
   kForwardingInterface,
+  kDnsInNetns,
+  kDnsTwice,
+  kDomainsWithoutServer,
+  kNobodyToHear,
   kSubnetAddress,
   kPrivilegedPort,
   kPublicPlaintext,
   kMoreWarnings,
+  kDnsUnreachable,
+  kUnreadable,
+  kEndpointThroughDns,
+  kReadLater,
 };
 
 struct CodeRow {

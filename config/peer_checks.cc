@@ -20,7 +20,7 @@ void check_names(const Draft& draft, Report& report) {
     const auto [first, is_new] = seen.try_emplace(peer.name.value, peer.name.spot);
     if (!is_new)
       report.add(Code::kPeerNameTwice, peer.name.spot,
-                 fmt::format("another peer is named {} too", quoted(peer.name.value)),
+                 fmt::format("another peer is named {} too", in_quotes(peer.name.value)),
                  {fmt::format("first in line {}", first->second.place.line),
                   "give each peer a name of its own"});
   }
@@ -34,7 +34,7 @@ void check_allowed_ips_of(const PeerDraft& peer, const Draft& draft, Report& rep
   Spot spot = peer.allowed_ips_spot.value_or(peer.spot);
   spot.key = peer.spot.key + ".allowed-ips";
   report.add(Code::kRequired, spot,
-             fmt::format("peer {} needs at least one prefix", quoted(peer.name.value)),
+             fmt::format("peer {} needs at least one prefix", in_quotes(peer.name.value)),
              {"nothing could be sent to it or accepted from it",
               "for example: allowed-ips = [\"192.168.53.0/24\"]"});
 }
@@ -56,8 +56,8 @@ void check_prefixes(const Draft& draft, Report& report) {
                  owner.peer == &peer
                      ? fmt::format("{} stands here twice", prefix.value.to_string())
                      : fmt::format("{} of peer {} already belongs to peer {} (line {})",
-                                   prefix.value.to_string(), quoted(peer.name.value),
-                                   quoted(owner.peer->name.value), owner.line),
+                                   prefix.value.to_string(), in_quotes(peer.name.value),
+                                   in_quotes(owner.peer->name.value), owner.line),
                  {"", owner.peer == &peer ? "" : "give each peer its own addresses"});
     }
   }
@@ -83,19 +83,26 @@ void check_default_routes(const Draft& draft, Report& report) {
   }
 }
 
+// For a finding; what a credential says stays in it.
+std::string name_of_endpoint(const PeerDraft& peer) {
+  return peer.endpoint_secret ? "the endpoint of the credential"
+                              : peer.endpoint->value.address->to_string();
+}
+
 void check_public_endpoints(const Draft& draft, Report& report) {
   for (const PeerDraft& peer : draft.peers) {
     if (!peer.endpoint || !peer.endpoint->value.address) continue;
     const IpAddress& address = *peer.endpoint->value.address;
     if (!address.is_public()) continue;
     if (draft.profile.allow_public_plaintext)
-      report.add(Code::kPublicPlaintext, peer.endpoint->spot,
-                 fmt::format("packets to {} cross the Internet unencrypted", address.to_string()),
-                 {"everybody on the path can read and forge them", ""});
+      report.add(
+          Code::kPublicPlaintext, peer.endpoint->spot,
+          fmt::format("packets to {} cross the Internet unencrypted", name_of_endpoint(peer)),
+          {"everybody on the path can read and forge them", ""});
     else
       report.add(Code::kPublicEndpoint, peer.endpoint->spot,
                  fmt::format("{} is a public address, and this tunnel encrypts nothing",
-                             address.to_string()),
+                             name_of_endpoint(peer)),
                  {"everybody on the path could read and forge the packets", std::string(kAllow)});
   }
 }
@@ -112,6 +119,13 @@ void check_reachable(const Draft& draft, Report& report) {
   report.add(Code::kUnreachable, spot, "every peer's endpoint is learned, and no port is fixed",
              {"neither side could send the first packet",
               "set listen-port here, or the endpoint of a peer"});
+}
+
+void check_waiting(const Draft& draft, Report& report) {
+  if (!draft.waits_for_peer || !draft.peers.empty()) return;
+  report.add(Code::kNobodyToHear, *draft.waits_for_peer,
+             "the start would wait for a peer, and there is none",
+             {"", "add a [[peer]], or remove this key"});
 }
 
 // Datagrams to an endpoint inside the routes into the tunnel would go into the tunnel, not out to
@@ -133,8 +147,8 @@ void check_loops(const Draft& draft, Report& report) {
     const auto route = routed.containing({address, address.bits()});
     if (!route) continue;
     report.add(Code::kLoop, peer.endpoint->spot,
-               fmt::format("{} lies in {}, which is routed into this tunnel", address.to_string(),
-                           route->to_string()),
+               fmt::format("{} lies in {}, which is routed into this tunnel",
+                           name_of_endpoint(peer), route->to_string()),
                {"the tunnel would carry its own packets",
                 "take the endpoint's network out of the routes, or set routes = \"off\" under "
                 "[routing]"});
@@ -149,6 +163,7 @@ void check_peers(const Draft& draft, Report& report) {
   check_default_routes(draft, report);
   check_public_endpoints(draft, report);
   check_reachable(draft, report);
+  check_waiting(draft, report);
   check_loops(draft, report);
 }
 

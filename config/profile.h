@@ -19,6 +19,12 @@ enum class Kind { kTun, kTap };
 // datagram.
 enum class Encryption { kNone };
 
+// When a start is done.
+enum class ReadyWhen {
+  kConfigured,  // interface, addresses, routes and socket exist
+  kHandshake,   // and a peer was heard: with the plain transport, its first accepted datagram
+};
+
 // A literal address, or a host name to be resolved.
 struct EndpointSpec {
   std::string host;
@@ -38,6 +44,23 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
+// A domain whose names are asked at the tunnel's DNS servers.
+struct DnsDomain {
+  std::string name;         // without a dot at its end; "." is every name
+  bool route_only = false;  // "~corp.example": not appended to names of one label
+
+  // As in the profile.
+  std::string to_string() const { return (route_only ? "~" : "") + name; }
+  bool operator==(const DnsDomain&) const = default;
+};
+
+// What systemd-resolved is told about the interface.
+struct Dns {
+  std::vector<IpAddress> servers;
+  std::vector<DnsDomain> domains;
+  bool operator==(const Dns&) const = default;
+};
+
 struct Interface {
   std::string name = "tun%d";  // at most one %d, replaced by the kernel; "tap%d" by default for TAP
   std::vector<IpPrefix> addresses;  // interface addresses: host bits are the address
@@ -46,6 +69,7 @@ struct Interface {
   std::uint16_t listen_port = 0;  // UDP; 0: the kernel's choice
   std::optional<MacAddress> mac;  // TAP only; none: the kernel's choice
   bool up = true;
+  Dns dns;
   bool operator==(const Interface&) const = default;
 };
 
@@ -79,13 +103,16 @@ struct Netns {
 struct Profile {
   std::string name;  // of the tunnel: the file's name without .toml
   std::string path;
+  std::uint64_t modified_usec = 0;  // the file as it was read, microseconds since 1970
   std::string description;
   Kind kind = Kind::kTun;
   Encryption encryption = Encryption::kNone;
   bool allow_public_plaintext = false;
+  ReadyWhen ready_when = ReadyWhen::kConfigured;
   Interface interface;
   Routing routing;
   Netns netns;
+  bool active_session = false;  // [access]: for whoever sits at the machine
   std::vector<Peer> peers;
   bool operator==(const Profile&) const = default;
 };

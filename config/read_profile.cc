@@ -42,7 +42,8 @@ std::vector<Located<IpPrefix>> prefixes_of(const std::vector<Located<std::string
     if (parsed.value)
       prefixes.push_back({*parsed.value, text.spot});
     else
-      report.add(code, text.spot, fmt::format("expected {}, got {}", expected, quoted(text.value)),
+      report.add(code, text.spot,
+                 fmt::format("expected {}, got {}", expected, in_quotes(text.value)),
                  std::move(parsed.why));
   }
   return prefixes;
@@ -96,6 +97,7 @@ void read_encryption(const TableReader& table, Draft& draft) {
     return;
   }
   if (value->type == Value::Type::kString && value->text == "wireguard") {
+    draft.wireguard = true;
     table.report().add(Code::kNoWireguard, table.spot("encryption"),
                        "this build has only the plain transport, encryption = \"none\"",
                        {"",
@@ -116,6 +118,10 @@ void read_tunnel(const TableReader& table, Draft& draft) {
   read_encryption(table, draft);
   if (const auto allow = table.boolean("allow-public-plaintext"))
     draft.profile.allow_public_plaintext = allow->value;
+  if (table.word("ready-when", {"configured", "handshake"}) == 1) {
+    draft.profile.ready_when = ReadyWhen::kHandshake;
+    draft.waits_for_peer = table.spot("ready-when");
+  }
 }
 
 // Whether the number lies in the range; reported when not.
@@ -147,7 +153,7 @@ void read_interface(const TableReader& table, Draft& draft) {
   if (const auto name = table.string("name")) {
     if (std::string why = why_no_interface_name(name->value, true); !why.empty())
       report.add(Code::kInterfaceName, name->spot,
-                 fmt::format("expected an interface name, got {}", quoted(name->value)),
+                 fmt::format("expected an interface name, got {}", in_quotes(name->value)),
                  {std::move(why), ""});
     interface.name = name->value;
   }
@@ -166,11 +172,13 @@ void read_interface(const TableReader& table, Draft& draft) {
     Parsed<MacAddress> parsed = parse_mac(mac->value);
     if (!parsed.value)
       report.add(Code::kMac, mac->spot,
-                 fmt::format("expected an Ethernet address, got {}", quoted(mac->value)),
+                 fmt::format("expected an Ethernet address, got {}", in_quotes(mac->value)),
                  std::move(parsed.why));
     interface.mac = parsed.value;
   }
   if (const auto up = table.boolean("up")) interface.up = up->value;
+  read_dns(table, draft);
+  check_key_source(table, "private-key", draft);
 }
 
 void read_forwarding(const TableReader& table, Draft& draft) {
@@ -185,7 +193,7 @@ void read_forwarding(const TableReader& table, Draft& draft) {
     for (const auto& name : draft.forwarding_interfaces)
       if (std::string why = why_no_interface_name(name.value, false); !why.empty())
         table.report().add(Code::kInterfaceName, name.spot,
-                           fmt::format("expected an interface name, got {}", quoted(name.value)),
+                           fmt::format("expected an interface name, got {}", in_quotes(name.value)),
                            {std::move(why), ""});
   } else {
     draft.forwarding_unclear = true;
@@ -217,7 +225,7 @@ void read_netns(const TableReader& table, Draft& draft) {
   if (const auto name = table.string("name")) {
     if (std::string why = why_no_netns_name(name->value); !why.empty())
       report.add(Code::kNetnsName, name->spot,
-                 fmt::format("expected a name for a namespace, got {}", quoted(name->value)),
+                 fmt::format("expected a name for a namespace, got {}", in_quotes(name->value)),
                  {std::move(why), ""});
     netns.name = name->value;
   }
@@ -233,7 +241,12 @@ void read_netns(const TableReader& table, Draft& draft) {
                  {"", "add mode = \"create\" or mode = \"join\", or remove this key"});
 }
 
-PeerDraft read_peer(const TableReader& table, std::size_t index) {
+void read_access(const TableReader& table, Draft& draft) {
+  if (const auto active = table.boolean("active-session"))
+    draft.profile.active_session = active->value;
+}
+
+PeerDraft read_peer(const TableReader& table, const Draft& draft, std::size_t index) {
   Report& report = table.report();
   PeerDraft peer;
   peer.spot = table.spot();
@@ -241,22 +254,15 @@ PeerDraft read_peer(const TableReader& table, std::size_t index) {
   if (const auto name = table.string("name")) {
     if (std::string why = why_no_tunnel_name(name->value); !why.empty())
       report.add(Code::kPeerName, name->spot,
-                 fmt::format("expected a name, got {}", quoted(name->value)), {std::move(why), ""});
+                 fmt::format("expected a name, got {}", in_quotes(name->value)),
+                 {std::move(why), ""});
     else
       peer.name = *name;
   }
   const auto endpoint = table.string("endpoint");
   peer.endpoint_unclear = table.has_or_means("endpoint") && !endpoint;
-  if (endpoint && endpoint->value != "learn") {
-    Parsed<EndpointSpec> parsed = parse_endpoint(endpoint->value);
-    peer.endpoint_unclear = !parsed.value;
-    if (parsed.value)
-      peer.endpoint = {*parsed.value, endpoint->spot};
-    else
-      report.add(Code::kEndpoint, endpoint->spot,
-                 fmt::format("expected an endpoint, got {}", quoted(endpoint->value)),
-                 std::move(parsed.why));
-  }
+  if (endpoint && endpoint->value != "learn") read_endpoint(*endpoint, draft.reach, peer, report);
+  check_key_source(table, "preshared-key", draft);
   peer.allowed_ips_unclear = table.has_or_means("allowed-ips");
   if (const Value* value = table.find("allowed-ips")) {
     peer.allowed_ips_spot = table.spot("allowed-ips");
@@ -276,7 +282,8 @@ void read_peers(const Value& document, Draft& draft, Report& report) {
       const std::string path = fmt::format("peer[{}]", i);
       const Value& item = peers.items[i];
       if (item.type == Value::Type::kTable)
-        draft.peers.push_back(read_peer(TableReader(item, "peer", path, report), i));
+        draft.peers.push_back(
+            read_peer(TableReader(item, "peer", path, report, draft.wireguard), draft, i));
       else
         report.add(Code::kWrongType, {item.place, path},
                    fmt::format("expected a table, got {}", type_name(item.type)),
@@ -288,21 +295,25 @@ void read_peers(const Value& document, Draft& draft, Report& report) {
              fmt::format("expected a list of tables, got {}", type_name(peers.type)),
              {"", "write [[peer]] with two brackets, once for each peer"});
   if (peers.type == Value::Type::kTable)
-    draft.peers.push_back(read_peer(TableReader(peers, "peer", "peer", report), 0));
+    draft.peers.push_back(
+        read_peer(TableReader(peers, "peer", "peer", report, draft.wireguard), draft, 0));
 }
 
 }  // namespace
 
-Draft read_profile(const Value& document, Report& report) {
-  const auto table = [&](std::string_view name) {
-    return TableReader(section_of(document, name, report), name, std::string(name), report);
-  };
+Draft read_profile(const Value& document, Reach reach, Report& report) {
   Draft draft;
+  draft.reach = reach;
+  const auto table = [&](std::string_view name) {
+    return TableReader(section_of(document, name, report), name, std::string(name), report,
+                       draft.wireguard);
+  };
   read_top(TableReader(document, "", "", report), draft);
   read_tunnel(table("tunnel"), draft);
   read_interface(table("interface"), draft);
   read_routing(table("routing"), draft);
   read_netns(table("netns"), draft);
+  read_access(table("access"), draft);
   read_peers(document, draft, report);
   return draft;
 }
@@ -310,6 +321,8 @@ Draft read_profile(const Value& document, Report& report) {
 Profile Draft::finish() && {
   for (const auto& address : addresses) profile.interface.addresses.push_back(address.value);
   if (mtu) profile.interface.mtu = mtu->value;
+  for (const auto& server : dns_servers) profile.interface.dns.servers.push_back(server.value);
+  for (const auto& domain : dns_domains) profile.interface.dns.domains.push_back(domain.value);
   for (const auto& route : routes) profile.routing.routes.push_back(route.value);
   for (const auto& name : forwarding_interfaces)
     profile.routing.forwarding_interfaces.push_back(name.value);

@@ -12,7 +12,9 @@ namespace vpntun::config {
 void Report::add(Code code, const Spot& spot, std::string message, Hint hint) {
   const CodeRow& row = code_row(code);
   Finding finding;
-  finding.severity = row.name.starts_with('E') ? Severity::kError : Severity::kWarning;
+  finding.severity = row.name.starts_with('E')   ? Severity::kError
+                     : row.name.starts_with('W') ? Severity::kWarning
+                                                 : Severity::kNote;
   finding.file = file_;
   finding.line = spot.place.line;
   finding.column = spot.place.column;
@@ -62,7 +64,7 @@ std::vector<Finding> Report::take() {
   return std::exchange(findings_, {});
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}\"", escaped(text, 80));
 }
 

@@ -57,6 +57,6 @@ class Report {
 };
 
 // Text of a profile for a message: in double quotes, escaped, cut when long.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace vpntun::config

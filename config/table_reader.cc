@@ -9,10 +9,12 @@
 namespace vpntun::config {
 namespace {
 
+// As a key, or as a table inside.
 bool is_known(std::string_view table, std::string_view key) {
   const auto rows = key_rows();
+  const std::string inner = table.empty() ? std::string(key) : fmt::format("{}.{}", table, key);
   return std::any_of(rows.begin(), rows.end(), [&](const KeyRow& row) {
-    return (row.table == table && row.key == key) || (table.empty() && row.table == key);
+    return (row.table == table && row.key == key) || row.table == inner;
   });
 }
 
@@ -24,10 +26,11 @@ std::string header_of(std::string_view table) {
 }  // namespace
 
 TableReader::TableReader(const Value& value, std::string_view name, std::string path,
-                         Report& report)
+                         Report& report, bool wireguard)
     : value_(value), name_(name), path_(std::move(path)), report_(report) {
   for (const Entry& entry : value_.entries)
-    if (!is_known(name_, entry.key)) report_unknown(entry);
+    if (!is_known(name_, entry.key) && !(wireguard && is_wireguard_key(entry.key)))
+      report_unknown(entry);
 }
 
 void TableReader::report_unknown(const Entry& entry) const {
@@ -35,7 +38,7 @@ void TableReader::report_unknown(const Entry& entry) const {
   if (is_wireguard_key(entry.key)) {
     report_.add(Code::kWireguardKey, spot,
                 fmt::format("{} is a key of WireGuard, which the plain transport does not use",
-                            quoted(entry.key)),
+                            in_quotes(entry.key)),
                 {"not used without encryption", "remove it; its value is not shown here"});
     return;
   }
@@ -54,9 +57,9 @@ void TableReader::report_unknown(const Entry& entry) const {
       return keys;
     }());
   if (hint.detail.empty() && suggestion.key.empty() && table && name_.empty())
-    hint.help = "the tables are: [tunnel], [interface], [routing], [netns], [[peer]]";
+    hint.help = "the tables are: [tunnel], [interface], [routing], [netns], [access], [[peer]]";
   report_.add(Code::kUnknownKey, spot,
-              fmt::format("unknown {} {}", table ? "table" : "key", quoted(entry.key)),
+              fmt::format("unknown {} {}", table ? "table" : "key", in_quotes(entry.key)),
               std::move(hint));
 }
 
@@ -101,7 +104,7 @@ void TableReader::not_one_of(std::string_view key, const std::string& written,
                              std::initializer_list<std::string_view> words) const {
   const std::string near = nearest(written, {words.begin(), words.size()});
   report_.add(Code::kNotOneOf, spot(key),
-              fmt::format("expected {}, got {}", key_row(name_, key).type, quoted(written)),
+              fmt::format("expected {}, got {}", key_row(name_, key).type, in_quotes(written)),
               {near.empty() ? "" : fmt::format("did you mean \"{}\"?", near), ""});
 }
 

@@ -18,8 +18,9 @@ namespace vpntun::config {
 class TableReader {
  public:
   // name: of the table in the key table; path: in this document, "" or "peer[1]". Reports unknown
-  // keys. value and report must outlive the reader.
-  TableReader(const Value& value, std::string_view name, std::string path, Report& report);
+  // keys; those of WireGuard unless `wireguard`. value and report must outlive the reader.
+  TableReader(const Value& value, std::string_view name, std::string path, Report& report,
+              bool wireguard = false);
 
   // Nothing when the key is absent or of another type, which is reported.
   std::optional<Located<std::string>> string(std::string_view key) const;

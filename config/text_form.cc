@@ -21,10 +21,15 @@ struct Colours {
     blue = "\x1b[34m";
     off = "\x1b[0m";
   }
+  std::string_view of(Severity severity) const {
+    if (severity == Severity::kNote) return blue;
+    return severity == Severity::kError ? red : yellow;
+  }
   std::string_view bold, red, yellow, blue, off;
 };
 
 std::string_view word_of(Severity severity) {
+  if (severity == Severity::kNote) return "note";
   return severity == Severity::kError ? "error" : "warning";
 }
 
@@ -42,7 +47,7 @@ std::string excerpt_of(const Finding& finding, const Colours& colours) {
   const std::size_t shown = count_characters(finding.source_line);
   const std::size_t rest = shown > finding.mark ? shown - finding.mark : 1;
   const std::size_t marked = std::clamp<std::size_t>(finding.length, 1, rest);
-  const std::string_view tone = finding.severity == Severity::kError ? colours.red : colours.yellow;
+  const std::string_view tone = colours.of(finding.severity);
   const std::string space = finding.detail.empty() ? "" : " ";
   return fmt::format("{0}{2:5} |{1} {3}\n{0}      |{1} {4:{5}}{6}{7:^>{8}}{9}{10}{1}\n",
                      colours.blue, colours.off, finding.line, finding.source_line, "", finding.mark,
@@ -50,7 +55,7 @@ std::string excerpt_of(const Finding& finding, const Colours& colours) {
 }
 
 std::string text_of(const Finding& finding, const Colours& colours) {
-  const std::string_view tone = finding.severity == Severity::kError ? colours.red : colours.yellow;
+  const std::string_view tone = colours.of(finding.severity);
   std::string text =
       fmt::format("{}{}:{} {}{}:{} {}\n", colours.bold, position_of(finding), colours.off, tone,
                   word_of(finding.severity), colours.off, subject_of(finding));

@@ -60,8 +60,8 @@ std::string why_no_ipv6(std::string_view text) {
   for (const std::string_view group : groups) {
     if (group.find('.') != std::string_view::npos) continue;
     if (group.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)
-      return fmt::format("{} is not a hexadecimal group", quoted(group));
-    if (group.size() > 4) return fmt::format("group {} has more than 4 digits", quoted(group));
+      return fmt::format("{} is not a hexadecimal group", in_quotes(group));
+    if (group.size() > 4) return fmt::format("group {} has more than 4 digits", in_quotes(group));
   }
   if (gap == std::string_view::npos)
     return fmt::format("it has {} groups, an IPv6 address has 8", groups.size());
@@ -73,7 +73,7 @@ std::string why_no_address(std::string_view text) {
   if (text.find_first_of(" \t\n\r") != std::string_view::npos) return "it has white space in it";
   if (text.find(':') != std::string_view::npos) return why_no_ipv6(text);
   if (text.find_first_not_of("0123456789.") == std::string_view::npos) return why_no_ipv4(text);
-  return fmt::format("{} is neither an IPv4 nor an IPv6 address", quoted(text));
+  return fmt::format("{} is neither an IPv4 nor an IPv6 address", in_quotes(text));
 }
 
 // "/255.255.255.0" and the like.
@@ -92,7 +92,7 @@ Hint why_no_length(const IpAddress& address, std::string_view length) {
     return {"the length of the prefix is asked, not its netmask",
             fmt::format("write \"{}/{}\"", address.to_string(), *bits)};
   if (!is_digits(length))
-    return {fmt::format("the prefix length {} is not a number", quoted(length)), ""};
+    return {fmt::format("the prefix length {} is not a number", in_quotes(length)), ""};
   if (length.size() > 1 && length[0] == '0') return {"the prefix length has a leading zero", ""};
   return {fmt::format("the prefix length is {:.12}, the maximum is {}", length, address.bits()),
           ""};
@@ -120,7 +120,7 @@ std::string why_no_host_name(std::string_view host) {
       if (allowed) continue;
       std::size_t end = i + 1;  // the whole character
       while (end < label.size() && (static_cast<unsigned char>(label[end]) & 0xc0) == 0x80) ++end;
-      return fmt::format("{} cannot stand in a host name", quoted(label.substr(i, end - i)));
+      return fmt::format("{} cannot stand in a host name", in_quotes(label.substr(i, end - i)));
     }
   }
   return "";
@@ -153,7 +153,7 @@ Parsed<HostPort> split_endpoint(std::string_view text) {
   if (const auto scheme = text.find("://"); scheme != std::string_view::npos)
     return {
         {},
-        {fmt::format("an endpoint has no scheme {}", quoted(text.substr(0, scheme + 3))), form}};
+        {fmt::format("an endpoint has no scheme {}", in_quotes(text.substr(0, scheme + 3))), form}};
   if (text.front() == '[') {
     const std::size_t close = text.find(']');
     if (close == std::string_view::npos) return {{}, {"the bracket is not closed", form}};
@@ -167,19 +167,20 @@ Parsed<HostPort> split_endpoint(std::string_view text) {
              fmt::format("write \"[{}]:PORT\"", text)}};
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos)
-    return {{},
-            {"the port is missing", fmt::format("write {}", quoted(std::string(text) + ":9090"))}};
+    return {
+        {},
+        {"the port is missing", fmt::format("write {}", in_quotes(std::string(text) + ":9090"))}};
   const std::string_view host = text.substr(0, colon);
   if (host.find(':') != std::string_view::npos)
     return {{},
             {"an IPv6 address needs brackets",
-             fmt::format("write {}", quoted(fmt::format("[{}]{}", host, text.substr(colon))))}};
+             fmt::format("write {}", in_quotes(fmt::format("[{}]{}", host, text.substr(colon))))}};
   return {HostPort{host, text.substr(colon + 1), false}, {}};
 }
 
 std::string why_no_port(std::string_view port) {
   if (port.empty()) return "the port is empty";
-  if (!is_digits(port)) return fmt::format("the port {} is not a number", quoted(port));
+  if (!is_digits(port)) return fmt::format("the port {} is not a number", in_quotes(port));
   if (number_of(port) == 0) return "port 0 cannot be sent to";
   if (port[0] == '0') return "the port has a leading zero";
   return number_of(port) > 65535 ? fmt::format("the port is {:.12}, the maximum is 65535", port)
@@ -233,6 +234,39 @@ Parsed<EndpointSpec> parse_endpoint(std::string_view text) {
   if (std::string why = why_no_port(part.port); !why.empty()) return {{}, {std::move(why), ""}};
   endpoint.port = static_cast<std::uint16_t>(number_of(part.port));
   return {std::move(endpoint), {}};
+}
+
+Parsed<IpAddress> parse_dns_server(std::string_view text) {
+  const auto address = IpAddress::parse(text);
+  if (!address) {
+    const bool with_port = parse_endpoint(text).value.has_value();
+    return {
+        {},
+        {with_port ? "the port of DNS is always 53: write the address alone" : why_no_address(text),
+         ""}};
+  }
+  if (address->is_unspecified()) return {{}, {"the unspecified address is no server's", ""}};
+  if (address->is_multicast()) return {{}, {"a multicast address is no single server's", ""}};
+  if (address->is_loopback())
+    return {{}, {"a loopback address is this host, not one behind the tunnel", ""}};
+  return {address, {}};
+}
+
+Parsed<DnsDomain> parse_dns_domain(std::string_view text) {
+  DnsDomain domain;
+  domain.route_only = text.starts_with('~');
+  std::string_view name = text.substr(domain.route_only ? 1 : 0);
+  if (name == ".") {
+    if (!domain.route_only)
+      return {{}, {"the root cannot be appended to names", "write \"~.\" for every name"}};
+    domain.name = name;
+    return {std::move(domain), {}};
+  }
+  if (name.empty()) return {{}, {"it is empty", "for example: \"corp.example\", or \"~.\""}};
+  if (std::string why = why_no_host_name(name); !why.empty()) return {{}, {std::move(why), ""}};
+  if (name.ends_with('.')) name.remove_suffix(1);
+  domain.name = name;
+  return {std::move(domain), {}};
 }
 
 Parsed<MacAddress> parse_mac(std::string_view text) {

@@ -24,6 +24,10 @@ Parsed<IpPrefix> parse_network(std::string_view text);
 Parsed<IpPrefix> parse_interface_address(std::string_view text);
 // "192.0.2.1:9090", "[2001:db8::1]:9090", "vpn.example.org:9090".
 Parsed<EndpointSpec> parse_endpoint(std::string_view text);
+// The address of a server that resolved can ask through the tunnel.
+Parsed<IpAddress> parse_dns_server(std::string_view text);
+// "corp.example", "~lab.example", "~."; a dot at the end is left out.
+Parsed<DnsDomain> parse_dns_domain(std::string_view text);
 // Of one interface: not a group, not all zero.
 Parsed<MacAddress> parse_mac(std::string_view text);
 

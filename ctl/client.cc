@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -12,6 +13,7 @@
 #include "dbus/glue/manager_proxy.h"
 #include "dbus/glue/tunnel_proxy.h"
 #include "dbus/names.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::ctl {
 namespace {
@@ -21,7 +23,8 @@ using Options = std::map<std::string, sdbus::Variant>;
 class Manager final : public sdbus::ProxyInterfaces<org::vpntun1::Manager_proxy> {
  public:
   explicit Manager(sdbus::IConnection& bus)
-      : ProxyInterfaces(bus, std::string(dbus::kManagerName), std::string(dbus::kManagerPath)) {}
+      : ProxyInterfaces(bus, sdbus::ServiceName(std::string(dbus::kManagerName)),
+                        sdbus::ObjectPath(std::string(dbus::kManagerPath))) {}
 
  private:
   // Never subscribed to: registerProxy() is not called.
@@ -32,13 +35,15 @@ class Manager final : public sdbus::ProxyInterfaces<org::vpntun1::Manager_proxy>
 class Tunnel final : public sdbus::ProxyInterfaces<org::vpntun1::Tunnel_proxy> {
  public:
   Tunnel(sdbus::IConnection& bus, const std::string& path)
-      : ProxyInterfaces(bus, std::string(dbus::kManagerName), path) {}
+      : ProxyInterfaces(bus, sdbus::ServiceName(std::string(dbus::kManagerName)),
+                        sdbus::ObjectPath(path)) {}
 };
 
 class Diagnostics final : public sdbus::ProxyInterfaces<org::vpntun1::Diagnostics_proxy> {
  public:
   Diagnostics(sdbus::IConnection& bus, const std::string& session)
-      : ProxyInterfaces(bus, session, std::string(dbus::kSessionPath)) {}
+      : ProxyInterfaces(bus, sdbus::ServiceName(session),
+                        sdbus::ObjectPath(std::string(dbus::kSessionPath))) {}
 };
 
 // Runs a call; its sdbus error becomes a Failure.
@@ -68,6 +73,12 @@ std::unique_ptr<sdbus::IConnection> connect(std::chrono::seconds timeout) {
   try {
     std::unique_ptr<sdbus::IConnection> bus = sdbus::createSystemBusConnection();
     bus->setMethodCallTimeout(timeout);
+    // Nobody sits at a script.
+    if (::isatty(STDIN_FILENO) == 1) {
+      const auto driver = sdbus::createProxy(*bus, sdbus::ServiceName("org.freedesktop.DBus"),
+                                             sdbus::ObjectPath("/org/freedesktop/DBus"));
+      dbus::allow_interactive_authorization(*driver);
+    }
     return bus;
   } catch (const sdbus::Error& error) {
     throw failure_of("org.freedesktop.DBus.Error.NoServer", error.getMessage(), "", "");
@@ -79,6 +90,7 @@ std::unique_ptr<sdbus::IConnection> connect(std::chrono::seconds timeout) {
 struct Client::Bus {
   std::unique_ptr<sdbus::IConnection> connection;
   Manager manager;
+  std::vector<sdbus::Slot> watched;
 
   explicit Bus(std::chrono::seconds timeout) : connection(connect(timeout)), manager(*connection) {}
 
@@ -115,6 +127,19 @@ void Client::restart(const std::string& tunnel) {
   asked("restart", tunnel, [&] { bus_->manager.Restart(tunnel, {}); });
 }
 
+Client::Reloaded Client::reload(const std::string& tunnel) {
+  bus_->path("reload", tunnel);
+  return asked("reload", tunnel, [&] {
+    const Options result = bus_->manager.Reload(tunnel, {});
+    const auto keys = [&](const char* list) {
+      const auto at = result.find(list);
+      return at == result.end() ? std::vector<std::string>()
+                                : at->second.get<std::vector<std::string>>();
+    };
+    return Reloaded{keys("applied"), keys("needs-restart")};
+  });
+}
+
 std::string Client::describe() {
   return asked("ask for the status", "", [&] { return bus_->manager.Describe(); });
 }
@@ -132,6 +157,25 @@ std::string Client::daemon_version() {
 
 std::string Client::kind(const std::string& tunnel) {
   return asked("inject", tunnel, [&] { return bus_->tunnel("inject", tunnel).Kind(); });
+}
+
+void Client::watch() {
+  const std::string rule = fmt::format("type='signal',sender='{}',path_namespace='{}'",
+                                       dbus::kManagerName, dbus::kManagerPath);
+  asked("follow the tunnels", "", [&] {
+    bus_->watched.push_back(dbus::add_match(*bus_->connection, rule, [](sdbus::Message&) {}));
+  });
+}
+
+int Client::descriptor() const {
+  return bus_->connection->getEventLoopPollData().fd;
+}
+
+void Client::take_changes() {
+  asked("follow the tunnels", "", [&] {
+    while (dbus::process_one(*bus_->connection)) {
+    }
+  });
 }
 
 UniqueFd Client::capture(const std::string& tunnel, std::uint32_t snaplen) {

@@ -20,6 +20,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNotRunning = 3;
 inline constexpr int kExitNoSuchTunnel = 4;
 inline constexpr int kExitUnhealthy = 6;
+inline constexpr int kExitTimeout = 7;
 inline constexpr int kExitUnreachable = 8;
 
 // Something the user asked for did not happen: what (one sentence), what to do next, and the exit
@@ -63,6 +64,13 @@ class Client {
   void stop(const std::string& tunnel);
   void restart(const std::string& tunnel);
 
+  // What a reload did, as keys of the profile.
+  struct Reloaded {
+    std::vector<std::string> applied;
+    std::vector<std::string> needs_restart;
+  };
+  Reloaded reload(const std::string& tunnel);
+
   // The JSON document of every tunnel.
   std::string describe();
   // Names of all tunnels that are well-formed.
@@ -70,6 +78,12 @@ class Client {
   std::string daemon_version();
   // "tun" or "tap", as the profile says; works for a stopped tunnel.
   std::string kind(const std::string& tunnel);
+
+  // From now on the descriptor becomes readable when the daemon tells of a change.
+  void watch();
+  int descriptor() const;
+  // Takes in what was told.
+  void take_changes();
 
   // The pcapng stream. snaplen: bytes kept of each packet, 0 all.
   UniqueFd capture(const std::string& tunnel, std::uint32_t snaplen);

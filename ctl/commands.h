@@ -12,6 +12,7 @@ namespace vpntun::ctl {
 int start(const Options& options, const Console& console);
 int stop(const Options& options, const Console& console);
 int restart(const Options& options, const Console& console);
+int reload(const Options& options, const Console& console);
 
 // commands_status.cc
 int status(const Options& options, const Console& console);
@@ -20,11 +21,17 @@ int list(const Options& options, const Console& console);
 // terminal.
 int watch_status(const Options& options, const Console& console);
 
+// commands_wait.cc
+int wait(const Options& options, const Console& console);
+
 // commands_check.cc
 int check(const Options& options, const Console& console);
 
 // commands_capture.cc
 int capture(const Options& options, const Console& console);
+
+// commands_logs.cc
+int logs(const Options& options, const Console& console);
 
 // commands_inject.cc
 int inject(const Options& options, const Console& console);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "config/finding.h"
+#include "config/secret.h"
 #include "ctl/commands.h"
 #include "ctl/tunnel_info.h"
 
@@ -80,12 +81,22 @@ ProfileFile file_of(const std::string& argument, const std::vector<std::string>&
       ErrorKind::kNoSuchTunnel);
 }
 
+std::uint64_t count(const std::vector<config::Finding>& findings, config::Severity severity) {
+  return static_cast<std::uint64_t>(
+      std::ranges::count(findings, severity, &config::Finding::severity));
+}
+
 std::string count_line(const std::vector<config::Finding>& findings, std::size_t files) {
-  const auto errors = static_cast<std::uint64_t>(std::count_if(
-      findings.begin(), findings.end(),
-      [](const config::Finding& finding) { return finding.severity == config::Severity::kError; }));
-  return fmt::format("{}, {} in {}.\n", count_text(errors, "error"),
-                     count_text(findings.size() - errors, "warning"), count_text(files, "profile"));
+  return fmt::format("{}, {} in {}.\n",
+                     count_text(count(findings, config::Severity::kError), "error"),
+                     count_text(count(findings, config::Severity::kWarning), "warning"),
+                     count_text(files, "profile"));
+}
+
+// A file elsewhere is nobody's profile yet.
+bool is_installed(const std::string& path, const std::vector<std::string>& folders) {
+  return std::ranges::find(folders, std::filesystem::path(path).parent_path().string()) !=
+         folders.end();
 }
 
 }  // namespace
@@ -101,8 +112,11 @@ int check(const Options& options, const Console& console) {
   std::vector<config::Finding> findings;
   bool failed = false;
   for (const ProfileFile& file : files) {
-    config::Loaded loaded = config::load_file(file.path, file.name);
+    config::Loaded loaded = config::load_file(file.path, file.name, config::Reach::kFiles);
     failed = failed || !loaded.profile;
+    if (is_installed(file.path, folders))
+      if (std::optional<config::Finding> unreadable = config::unreadable_profile(file.path))
+        findings.push_back(std::move(*unreadable));
     std::move(loaded.findings.begin(), loaded.findings.end(), std::back_inserter(findings));
   }
   if (options.json)

@@ -1,9 +1,11 @@
-// start, stop, restart.
+// start, stop, restart, reload.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
+#include "config/changes.h"
 #include "config/finding.h"
 #include "ctl/commands.h"
 #include "ctl/status_text.h"
@@ -51,37 +53,65 @@ void say_result(Client& client, const std::string& name, Said said, const Consol
   for (const TunnelInfo& tunnel : look_at(client, name)) console.say(started_text(tunnel));
 }
 
-int for_each_name(const Options& options, const Console& console, Said said,
-                  void (Client::*operation)(const std::string&)) {
-  Client client(std::chrono::seconds(options.timeout_seconds));
+// Goes on after an error; returns the code of the first.
+int for_each_name(const Options& options, const Console& console, Client& client,
+                  const std::function<void(const std::string&)>& operation) {
   int first_code = 0;
   for (const std::string& name : options.names) {
     try {
-      (client.*operation)(name);
-      if (!options.json) say_result(client, name, said, console);
+      operation(name);
     } catch (const Failure& failure) {
       report_with_findings(failure, client, name, console);
       if (first_code == 0) first_code = failure.exit_code();
     }
   }
+  return first_code;
+}
+
+int change_each(const Options& options, const Console& console, Said said,
+                void (Client::*operation)(const std::string&)) {
+  Client client(std::chrono::seconds(options.timeout_seconds));
+  const int code = for_each_name(options, console, client, [&](const std::string& name) {
+    (client.*operation)(name);
+    if (!options.json) say_result(client, name, said, console);
+  });
   if (options.json)
     console.out << only(parse_document(client.describe()), options.names).dump(2) << '\n'
                 << std::flush;
-  return first_code;
+  return code;
 }
 
 }  // namespace
 
 int start(const Options& options, const Console& console) {
-  return for_each_name(options, console, Said::kUp, &Client::start);
+  return change_each(options, console, Said::kUp, &Client::start);
 }
 
 int stop(const Options& options, const Console& console) {
-  return for_each_name(options, console, Said::kStopped, &Client::stop);
+  return change_each(options, console, Said::kStopped, &Client::stop);
 }
 
 int restart(const Options& options, const Console& console) {
-  return for_each_name(options, console, Said::kUp, &Client::restart);
+  return change_each(options, console, Said::kUp, &Client::restart);
+}
+
+int reload(const Options& options, const Console& console) {
+  Client client(std::chrono::seconds(options.timeout_seconds));
+  nlohmann::json tunnels = nlohmann::json::array();
+  const int code = for_each_name(options, console, client, [&](const std::string& name) {
+    const Client::Reloaded done = client.reload(name);
+    tunnels.push_back({{"name", name},
+                       {"applied", done.applied},
+                       {"needs-restart", done.needs_restart},
+                       {"unchanged", done.applied.empty() && done.needs_restart.empty()}});
+    if (!options.json && !console.quiet)
+      console.say(config::reload_text(name, done.applied, done.needs_restart) + '\n');
+  });
+  if (options.json)
+    console.out << nlohmann::json{{"schema", "vpnctl.reload/1"}, {"tunnels", tunnels}}.dump(2)
+                << '\n'
+                << std::flush;
+  return code;
 }
 
 }  // namespace vpntun::ctl

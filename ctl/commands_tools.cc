@@ -44,7 +44,7 @@ int lab(const Options& options, const Console&) {
   throw Failure(1,
                 fmt::format("the lab is not installed: there is neither {} nor {}",
                             escaped(places[0].native()), escaped(places[1].native())),
-                "Install the package that has it, or build it: cmake --build --preset release "
+                "Install the package vpntun-lab, or build it: cmake --build --preset release "
                 "--target vpntun-lab");
 }
 

@@ -197,7 +197,12 @@ _vpnctl() {{
   case $verb in
 {}  esac
 }}
-compdef _vpnctl vpnctl
+# Found by zsh itself the file is the function's first call; read with source it only says whom it completes.
+if [[ $funcstack[1] == _vpnctl ]]; then
+  _vpnctl "$@"
+else
+  compdef _vpnctl vpnctl
+fi
 )zsh",
       kNames, verbs, cases);
 }

@@ -32,19 +32,16 @@ bool is_timeout(std::string_view name) {
 }
 
 std::string access_advice(std::string_view verb, std::string_view tunnel) {
-  if (verb == "capture" || verb == "inject")
-    return fmt::format(
-        "Packets are for root and the user the session runs as. Run: sudo vpnctl {} {}", verb,
-        tunnel);
-  return fmt::format("Tunnels are for root and the user vpntund runs as. Run: sudo vpnctl {} {}",
-                     verb, tunnel);
+  return fmt::format(
+      "Run: sudo vpnctl {} {}. An administrator can let others do it with a rule of polkit", verb,
+      tunnel);
 }
 
 // Of a question about no tunnel in particular, which everybody may ask.
 std::string advice_for_question(ErrorKind kind) {
   if (kind == ErrorKind::kAccessDenied)
-    return "Everybody may ask, so it is the policy of the bus that refuses: is org.vpntun1.conf "
-           "installed? As root, with sudo, it may answer";
+    return "Everybody may ask, unless a policy of the bus or of polkit is against it: is "
+           "org.vpntun1.conf installed? As root, with sudo, it may answer";
   if (kind == ErrorKind::kTimeout) return "Ask again, or wait longer with --timeout SECONDS";
   return {};
 }

@@ -75,7 +75,7 @@ std::string remarks(const TunnelInfo& tunnel, const Style& style) {
   if (!tunnel.profile_valid)
     remark(fmt::format("the profile has errors. Run: vpnctl check {}", tunnel.name), Colour::kRed);
   else if (tunnel.profile_stale && tunnel.running())
-    remark(fmt::format("the profile changed on disk. Run: vpnctl restart {}", tunnel.name),
+    remark(fmt::format("the profile changed on disk. Run: vpnctl reload {}", tunnel.name),
            Colour::kYellow);
   return out;
 }
@@ -161,7 +161,7 @@ std::string profile_text(const TunnelInfo& tunnel) {
   if (!tunnel.profile_valid)
     return fmt::format("{} (has errors: vpnctl check {})", tunnel.profile_path, tunnel.name);
   if (tunnel.profile_stale && tunnel.running())
-    return fmt::format("{} (changed on disk: vpnctl restart {})", tunnel.profile_path, tunnel.name);
+    return fmt::format("{} (changed on disk: vpnctl reload {})", tunnel.profile_path, tunnel.name);
   return tunnel.profile_path;
 }
 
@@ -178,6 +178,11 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
     fields.add("MTU", tunnel.mtu_derivation.empty() ? fmt::format("{}", tunnel.mtu)
                                                     : tunnel.mtu_derivation);
   fields.add("Routes", fmt::format("{}", fmt::join(tunnel.routes, ", ")));
+  if (!tunnel.dns_servers.empty())
+    fields.add("DNS", fmt::format("{} for {}", fmt::join(tunnel.dns_servers, ", "),
+                                  tunnel.dns_domains.empty()
+                                      ? "all names"
+                                      : fmt::format("{}", fmt::join(tunnel.dns_domains, ", "))));
   if (tunnel.forwarding || tunnel.masquerade)
     fields.add("Forwarding", fmt::format("{}{}", tunnel.forwarding ? "on" : "off",
                                          tunnel.masquerade ? ", masquerade on" : ""));
@@ -187,6 +192,7 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
 }
 
 std::string endpoint_text(const PeerInfo& peer) {
+  if (peer.endpoint_hidden) return "(hidden)";
   if (peer.endpoint.empty())
     return peer.configured_endpoint.empty() ? "not learned yet"
                                             : peer.configured_endpoint + " (unresolved)";

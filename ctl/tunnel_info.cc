@@ -68,6 +68,7 @@ PeerInfo peer_of(const json& value) {
   peer.name = text(value, "name");
   peer.configured_endpoint = text(value, "configured-endpoint");
   peer.endpoint = text(value, "endpoint");
+  peer.endpoint_hidden = !value.contains("endpoint");
   peer.endpoint_source = text(value, "endpoint-source");
   peer.allowed_ips = list(value, "allowed-ips", text_of);
   peer.health = text(value, "health");
@@ -90,6 +91,8 @@ TunnelInfo tunnel_of(const json& value) {
   tunnel.encryption = text(value, "encryption");
   tunnel.addresses = list(value, "addresses", text_of);
   tunnel.routes = list(value, "routes", text_of);
+  tunnel.dns_servers = list(value, "dns-servers", text_of);
+  tunnel.dns_domains = list(value, "dns-domains", text_of);
   tunnel.listen_port = number(value, "listen-port");
   tunnel.mtu = number(value, "mtu");
   tunnel.mtu_derivation = text(value, "mtu-derivation");

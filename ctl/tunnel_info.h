@@ -33,6 +33,7 @@ struct PeerInfo {
   std::string name;
   std::string configured_endpoint;  // empty: learned
   std::string endpoint;             // empty: not known yet
+  bool endpoint_hidden = false;     // we may not know
   std::string endpoint_source;
   std::vector<std::string> allowed_ips;
   std::string health;
@@ -53,6 +54,8 @@ struct TunnelInfo {
   std::string encryption;
   std::vector<std::string> addresses;
   std::vector<std::string> routes;
+  std::vector<std::string> dns_servers;
+  std::vector<std::string> dns_domains;
   std::uint64_t listen_port = 0;
   std::uint64_t mtu = 0;
   std::string mtu_derivation;

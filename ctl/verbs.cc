@@ -41,6 +41,15 @@ void declare_status(CLI::App& verb, Options& options) {
                 "With NAME: exit code 6 unless the tunnel is healthy");
 }
 
+void declare_wait(CLI::App& verb, Options& options) {
+  declare_name(verb, options)->required();
+  verb.add_option("--for", options.wanted,
+                  "configured (it runs, the default), handshake (a peer was heard) or traffic "
+                  "(healthy, packets both ways)")
+      ->check(CLI::IsMember({"configured", "handshake", "traffic"}))
+      ->type_name("WHAT");
+}
+
 void declare_list(CLI::App& verb, Options& options) {
   verb.add_flag("--names", options.names_only, "Names only, one a line");
 }
@@ -70,6 +79,16 @@ void declare_capture(CLI::App& verb, Options& options) {
       ->type_name("BYTES")
       ->check(not_negative);
   verb.add_flag("--hex", options.hex_dump, "Show the bytes of each packet too");
+}
+
+void declare_logs(CLI::App& verb, Options& options) {
+  declare_name(verb, options)->required();
+  verb.add_flag("--follow,-f", options.follow, "Go on with what is written, until Ctrl-C");
+  verb.add_option("--lines,-n", options.lines, "Begin so many lines before the end (default 100)")
+      ->type_name("LINES")
+      ->check(not_negative);
+  verb.add_option("--since", options.since, "Begin at a time: 10m, 2h, 12:00, 2026-01-31")
+      ->type_name("TIME");
 }
 
 void declare_inject(CLI::App& verb, Options& options) {
@@ -114,10 +133,13 @@ constexpr std::array kVerbs{
     Verb{"start", "Start tunnels and wait until they are up", declare_names, start},
     Verb{"stop", "Stop tunnels and wait until nothing of them is left", declare_names, stop},
     Verb{"restart", "Stop and start tunnels", declare_names, restart},
+    Verb{"reload", "Put changed profiles into running tunnels", declare_names, reload},
     Verb{"status", "Show all tunnels, or one in detail", declare_status, status},
+    Verb{"wait", "Wait until a tunnel runs, hears a peer or carries traffic", declare_wait, wait},
     Verb{"list", "List the profiles", declare_list, list},
     Verb{"check", "Find the mistakes in profiles; needs no daemon", declare_check, check},
     Verb{"capture", "Show the packets of a tunnel, inside and outside", declare_capture, capture},
+    Verb{"logs", "Show what the journal has about a tunnel", declare_logs, logs},
     Verb{"inject", "Write one packet into a tunnel's interface, as if a peer had sent it",
          declare_inject, inject},
     Verb{"lab", "The lab: three hosts on this machine and the tasks (see: vpnctl lab --help)",

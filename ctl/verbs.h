@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ struct Options {
 
   bool names_only = false;  // list
 
+  std::string wanted = "configured";  // wait
+
   std::vector<std::string> profile_folders;  // check
 
   std::string write_file;       // capture
@@ -38,6 +41,10 @@ struct Options {
   double duration_seconds = 0;  // capture; 0: no end
   std::uint32_t snaplen = 0;    // capture; bytes kept of each packet, 0: all
   bool hex_dump = false;        // capture
+
+  bool follow = false;                 // logs
+  std::optional<std::uint64_t> lines;  // logs
+  std::string since;                   // logs
 
   std::string hex;                // inject
   std::string file;               // inject

@@ -12,24 +12,25 @@ inline constexpr std::string_view kManagerName = "org.vpntun1";
 inline constexpr std::string_view kManagerPath = "/org/vpntun1";
 inline constexpr std::string_view kTunnelPathPrefix =
     "/org/vpntun1/tunnel";  // + "/" + escaped tunnel name
-// A session's own bus name is this prefix + the escaped tunnel name.
-inline constexpr std::string_view kSessionNamePrefix = "org.vpntun1.session.";
+inline constexpr std::string_view kSessionNamePrefix =
+    "org.vpntun1.session.";  // + escaped tunnel name
 inline constexpr std::string_view kSessionPath = "/org/vpntun1/session";
 inline constexpr std::string_view kPeerPathPrefix =
     "/org/vpntun1/session/peer";  // + "/" + escaped peer name
+// org.freedesktop.LogControl1(5), of the manager and of every session.
+inline constexpr std::string_view kLogControlPath = "/org/freedesktop/LogControl1";
 
 // The escaping of sd_bus_path_encode(3): ASCII letters and digits stay, everything else and a
-// leading digit become
-// "_" and two hexadecimal digits; the empty name is "_". The outcome is one element of an object
-// path and, as it never starts with a digit, of a bus name.
-inline std::string escape_label(std::string_view name) {
+// leading digit become "_" and two hexadecimal digits; the empty name is "_". The outcome is one
+// element of an object path. stays: what else is left as it is.
+inline std::string escape_label(std::string_view name, std::string_view stays = "") {
   constexpr std::string_view kDigits = "0123456789abcdef";
   if (name.empty()) return "_";
   std::string label;
   for (const char letter : name) {
     const bool digit = letter >= '0' && letter <= '9';
     const bool alphabetic = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
-    if (alphabetic || (digit && !label.empty())) {
+    if (alphabetic || (digit && !label.empty()) || stays.find(letter) != stays.npos) {
       label += letter;
       continue;
     }
@@ -42,7 +43,8 @@ inline std::string escape_label(std::string_view name) {
 }
 
 // The name a label stands for; none if it is not exactly what escape_label gives.
-inline std::optional<std::string> unescape_label(std::string_view label) {
+inline std::optional<std::string> unescape_label(std::string_view label,
+                                                 std::string_view stays = "") {
   const auto value = [](char digit) -> int {
     if (digit >= '0' && digit <= '9') return digit - '0';
     if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
@@ -61,18 +63,31 @@ inline std::optional<std::string> unescape_label(std::string_view label) {
     name += static_cast<char>(high * 16 + low);
     at += 2;
   }
-  if (escape_label(name) != label) return std::nullopt;
+  if (escape_label(name, stays) != label) return std::nullopt;
   return name;
 }
 
 inline std::string tunnel_path(std::string_view tunnel) {
   return std::string(kTunnelPathPrefix) + "/" + escape_label(tunnel);
 }
-inline std::string session_bus_name(std::string_view tunnel) {
-  return std::string(kSessionNamePrefix) + escape_label(tunnel);
-}
 inline std::string peer_path(std::string_view peer) {
   return std::string(kPeerPathPrefix) + "/" + escape_label(peer);
+}
+
+// In a bus name a "-" stays, so that for usual names it is the prefix and the tunnel's name: a unit
+// file can write it.
+inline std::string session_bus_name(std::string_view tunnel) {
+  return std::string(kSessionNamePrefix) + escape_label(tunnel, "-");
+}
+// The tunnel whose session has that bus name; none: it is no session's.
+inline std::optional<std::string> tunnel_of_session(std::string_view bus_name) {
+  if (!bus_name.starts_with(kSessionNamePrefix)) return std::nullopt;
+  return unescape_label(bus_name.substr(kSessionNamePrefix.size()), "-");
+}
+
+// The systemd unit of a tunnel. No escaping: the name of a tunnel is a legal instance as it is.
+inline std::string unit_name(std::string_view tunnel) {
+  return "vpntund@" + std::string(tunnel) + ".service";
 }
 
 }  // namespace vpntun::dbus

@@ -145,7 +145,7 @@ std::string program_path(const std::string& name) {
   if (length > 0) {
     const std::string path(self, static_cast<std::size_t>(length));
     const std::string folder = path.substr(0, path.rfind('/'));
-    for (const char* place : {"/", "/../sbin/", "/../bin/"}) {
+    for (const char* place : {"/", "/../../sbin/", "/../../bin/"}) {
       std::string candidate = fmt::format("{}{}{}", folder, place, name);
       if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     }

@@ -58,8 +58,8 @@ struct Pipe {
 
 // Exit code as a shell would give it: the status, or 128 + signal.
 int exit_code_of(int status) noexcept;
-// The path of a program of ours: beside this one, in ../sbin or ../bin, else its bare name for
-// $PATH.
+// The path of a program of ours: beside this one (the build tree), from libexec/vpntun in sbin or
+// bin, else its bare name for $PATH.
 std::string program_path(const std::string& name);
 // Whether a program can be run: an executable at that path, or found in $PATH.
 bool program_exists(const std::string& program);

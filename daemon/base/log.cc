@@ -3,54 +3,143 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <cstdlib>
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "base/folding.h"
 
 namespace vpntun {
 namespace log {
 namespace {
 
-// spdlog has no "notice"; systemd has.
-struct LevelInfo {
-  spdlog::level::level_enum level;
-  const char* sd_prefix;  // sd-daemon(3)
+constexpr std::size_t kLongestText = 4000;
+
+struct Logger {
+  std::mutex mutex;
+  std::string tunnel;
+  Journal journal;
+  Target target = Target::kConsole;
+  Folding folding;
+  std::shared_ptr<spdlog::logger> console;
 };
 
-LevelInfo info_of(Level level) {
-  switch (level) {
-    case Level::kDebug:
-      return {spdlog::level::debug, "<7>"};
-    case Level::kInfo:
-      return {spdlog::level::info, "<6>"};
-    case Level::kNotice:
-      return {spdlog::level::info, "<5>"};
-    case Level::kWarning:
-      return {spdlog::level::warn, "<4>"};
-    case Level::kError:
-      break;
-  }
-  return {spdlog::level::err, "<3>"};
+Logger& logger() {
+  static Logger the_one;
+  return the_one;
 }
 
-bool journal_reads_stderr() {
-  return std::getenv("JOURNAL_STREAM") != nullptr;
+std::atomic<Level> minimum_level = Level::kInfo;
+
+bool is_wanted(Level level) noexcept {
+  return level <= minimum_level;
+}
+
+// spdlog has fewer levels; they only give the word and the colour.
+spdlog::level::level_enum shown_as(Level level) noexcept {
+  if (level <= Level::kError) return spdlog::level::err;
+  if (level == Level::kWarning) return spdlog::level::warn;
+  return level == Level::kDebug ? spdlog::level::debug : spdlog::level::info;
+}
+
+Line escaped_line(Line line) {
+  line.text = escaped(line.text, kLongestText);
+  for (std::string* field : {&line.fields.tunnel, &line.fields.peer, &line.fields.reason,
+                             &line.fields.endpoint, &line.fields.interface})
+    *field = escaped(*field);
+  return line;
+}
+
+void put(Logger& to, const Line& line) {
+  if (to.target == Target::kNull) return;
+  if (to.target == Target::kJournal && to.journal(line)) return;
+  const spdlog::level::level_enum shown = shown_as(line.level);
+  if (!to.console)
+    spdlog::log(shown, "{}", line.text);
+  else if (to.journal)
+    to.console->log(shown, "<{}>{}", static_cast<int>(line.level), line.text);
+  else
+    to.console->log(shown, "{}", line.text);
+}
+
+void put_all(Logger& to, const std::vector<Line>& lines) {
+  for (const Line& line : lines) put(to, line);
 }
 
 }  // namespace
 
-void init(Level minimum, const std::string& tag) {
-  auto logger = std::make_shared<spdlog::logger>(
-      tag, std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  logger->set_pattern(journal_reads_stderr() ? "%v" : "%H:%M:%S.%e %^%-5l%$ %n: %v");
-  logger->set_level(info_of(minimum).level);
-  logger->flush_on(spdlog::level::debug);
-  spdlog::set_default_logger(std::move(logger));
+void init(Setup setup) {
+  auto console = std::make_shared<spdlog::logger>(
+      setup.name, std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  console->set_pattern(setup.journal ? "%v" : "%H:%M:%S.%e %^%-5l%$ %n: %v");
+  console->set_level(spdlog::level::trace);
+  console->flush_on(spdlog::level::trace);
+  set_level(setup.minimum);
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  the.console = std::move(console);
+  the.tunnel = std::move(setup.tunnel);
+  the.journal = std::move(setup.journal);
+  the.target = the.journal ? Target::kJournal : Target::kConsole;
 }
 
-void write(Level level, std::string_view text) {
-  const LevelInfo info = info_of(level);
-  if (!spdlog::should_log(info.level)) return;
-  const std::string line = escaped(text, 4000);
-  spdlog::log(info.level, "{}{}", journal_reads_stderr() ? info.sd_prefix : "", line);
+Level level() noexcept {
+  return minimum_level;
+}
+
+void set_level(Level minimum) noexcept {
+  minimum_level = minimum;
+}
+
+Target target() {
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  return the.target;
+}
+
+bool set_target(Target target) {
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  if (target == Target::kJournal && !the.journal) return false;
+  the.target = target;
+  return true;
+}
+
+void write(Level level, std::string text) {
+  if (!is_wanted(level)) return;
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  put(the, escaped_line({level, std::nullopt, {.tunnel = the.tunnel}, std::move(text)}));
+}
+
+void write(Event event, Fields fields, std::string text) {
+  const EventInfo& info = info_of(event);
+  if (!is_wanted(info.level)) return;
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  if (fields.tunnel.empty()) fields.tunnel = the.tunnel;
+  const Line line = escaped_line({info.level, event, std::move(fields), std::move(text)});
+  const Instant now = BootClock::now();
+  put_all(the, the.folding.take_due(now));
+  if (!info.folds || the.folding.admit(line, now)) put(the, line);
+}
+
+std::optional<Instant> folded_due() {
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  return the.folding.due();
+}
+
+void let_out_folded(Instant now) {
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  put_all(the, the.folding.take_due(now));
+}
+
+void let_out_all_folded() {
+  Logger& the = logger();
+  const std::lock_guard lock(the.mutex);
+  put_all(the, the.folding.take_all());
 }
 
 }  // namespace log

@@ -1,21 +1,63 @@
-// The process's log: one line per call to standard error, with the priority prefix of sd-daemon(3)
-// when systemd reads it. Control characters are escaped, so that what a peer or caller sent cannot
-// forge a line. Thread: any.
+// The process's log. A remark is text: log::info("..."). A change of state is an event of the table
+// in base/events.h, with fields a program can look for:
+//
+//   log::event(log::Event::kEndpointMoved, {.peer = name, .endpoint = text}, "peer {} is at {}",
+//   ...)
+//
+// One line per call, in the journal or on standard error. Control characters are escaped, so that
+// what a peer or caller sent cannot forge a line. Thread: any.
 #pragma once
 
 #include <fmt/format.h>
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/events.h"
+#include "base/time.h"
+
 namespace vpntun::log {
 
-enum class Level { kDebug, kInfo, kNotice, kWarning, kError };
+inline constexpr std::string_view kIdentifier = "vpntund";  // SYSLOG_IDENTIFIER
 
-// Call once at start. tag: shown with each line, for example the tunnel's name.
-void init(Level minimum, const std::string& tag);
-void write(Level level, std::string_view text);
+// Where lines go.
+enum class Target {
+  kJournal,  // as structured entries
+  kConsole,  // as text on standard error, with the prefix of sd-daemon(3) if the journal reads that
+  kNull,     // nowhere
+};
+
+// Writes one line, escaped already, into the journal; false: it could not.
+using Journal = std::function<bool(const Line& line)>;
+
+struct Setup {
+  Level minimum = Level::kInfo;
+  std::string name = {};    // shown with each line on standard error
+  std::string tunnel = {};  // of a session: the tunnel that its lines are about
+  Journal journal = {};     // none: the journal does not read standard error
+};
+
+// Call once at start. The target is the journal if there is one, else the console.
+void init(Setup setup);
+
+Level level() noexcept;
+void set_level(Level minimum) noexcept;
+Target target();
+// False: there is no journal to write to.
+bool set_target(Target target);
+
+void write(Level level, std::string text);
+void write(Event event, Fields fields, std::string text);
+
+// Folded repeats: when some will be due, and letting out those that are. The control thread's loop
+// does both (service/folded_lines.h).
+std::optional<Instant> folded_due();
+void let_out_folded(Instant now);
+// At the end of the process: all that is left.
+void let_out_all_folded();
 
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
@@ -36,6 +78,11 @@ void warning(fmt::format_string<Args...> format, Args&&... args) {
 template <typename... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
   write(Level::kError, fmt::format(format, std::forward<Args>(args)...));
+}
+// The priority is the event's.
+template <typename... Args>
+void event(Event event, Fields fields, fmt::format_string<Args...> format, Args&&... args) {
+  write(event, std::move(fields), fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace vpntun::log

@@ -49,16 +49,19 @@ bool is_legal(Lifecycle from, Lifecycle to) noexcept {
     case kStopped:
     case kFailed:
       // Running without starting: a session found on the bus (started by systemd, or before this
-      // manager).
-      return to == kStarting || to == kRunning || (from == kFailed && to == kStopped);
+      // manager). From the one to the other: what somebody else started failed; it was forgotten.
+      return to == kStarting || to == kRunning || to == (from == kFailed ? kStopped : kFailed);
     case kStarting:
       return to == kRunning || to == kStopping || to == kFailed || to == kStopped;
     case kRunning:
-      return to == kReloading || to == kStopping || to == kFailed || to == kStopped;
+      return to == kReloading || to == kStarting || to == kStopping || to == kFailed ||
+             to == kStopped;
     case kReloading:
-      return to == kRunning || to == kStopping || to == kFailed || to == kStopped;
+      return to == kRunning || to == kStarting || to == kStopping || to == kFailed ||
+             to == kStopped;
     case kStopping:
-      return to == kStopped || to == kFailed;
+      // Running: it could not be stopped. Starting: it was a restart that somebody else asked for.
+      return to == kStopped || to == kFailed || to == kRunning || to == kStarting;
   }
   return false;
 }

@@ -11,7 +11,8 @@ namespace vpntun {
 
 enum class Lifecycle {
   kStopped,    // no session process; nothing of ours on the host
-  kStarting,   // a session process exists and has not said it is ready
+  kStarting,   // a session process is on its way and has not said it is ready; also in the place
+               // of an earlier one
   kRunning,    // interface, addresses, routes and sockets are as the profile wants them
   kReloading,  // running, a changed profile is being applied
   kStopping,   // the session was told to end

@@ -1,11 +1,10 @@
 #include "bus/connection.h"
 
-#include <sdbus-c++/Error.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::bus {
 
@@ -14,12 +13,9 @@ namespace {
 // A flood of messages must leave the other event sources their turns.
 constexpr int kMessagesPerTurn = 64;
 
-[[noreturn]] void throw_lost(const sdbus::Error& error) {
-  throw Error(ErrorKind::kFailed, "lost the connection to the D-Bus system bus: {}",
-              error.getMessage());
-}
+}  // namespace
 
-std::unique_ptr<sdbus::IConnection> connect() {
+std::unique_ptr<sdbus::IConnection> connect_to_system_bus() {
   try {
     return sdbus::createSystemBusConnection();
   } catch (const sdbus::Error& error) {
@@ -31,12 +27,12 @@ std::unique_ptr<sdbus::IConnection> connect() {
   }
 }
 
-}  // namespace
-
-Connection::Connection(service::Loop& loop)
+Connection::Connection(service::Loop& loop, Lost lost)
     : loop_(loop),
-      connection_(connect()),
-      driver_(sdbus::createProxy(*connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus")) {
+      lost_(std::move(lost)),
+      connection_(connect_to_system_bus()),
+      driver_(sdbus::createProxy(*connection_, sdbus::ServiceName("org.freedesktop.DBus"),
+                                 sdbus::ObjectPath("/org/freedesktop/DBus"))) {
   const auto poll = connection_->getEventLoopPollData();
   socket_ = loop_.add_io(poll.fd, static_cast<std::uint32_t>(poll.events),
                          [this](std::uint32_t) { dispatch(); });
@@ -46,10 +42,10 @@ Connection::Connection(service::Loop& loop)
 
 void Connection::dispatch() {
   try {
-    for (int count = 0; count < kMessagesPerTurn && connection_->processPendingRequest(); ++count) {
+    for (int count = 0; count < kMessagesPerTurn && dbus::process_one(*connection_); ++count) {
     }
   } catch (const sdbus::Error& error) {
-    throw_lost(error);
+    lose(error);
   }
 }
 
@@ -58,19 +54,29 @@ void Connection::watch_again() {
   try {
     const auto poll = connection_->getEventLoopPollData();
     loop_.set_io_events(socket_, static_cast<std::uint32_t>(poll.events));
-    if (const auto wait = poll.getRelativeTimeout();
-        wait && *wait != std::chrono::microseconds::max())
+    if (const auto wait = dbus::due_in(poll))
       loop_.set_timer(timeout_, BootClock::now() + *wait);
     else
       loop_.cancel_timer(timeout_);
   } catch (const sdbus::Error& error) {
-    throw_lost(error);
+    lose(error);
   }
+}
+
+void Connection::lose(const sdbus::Error& error) {
+  const Error said(ErrorKind::kFailed, "lost the connection to the D-Bus system bus: {}",
+                   error.getMessage());
+  if (!lost_) throw Error(said);
+  // Its descriptor is ready for ever.
+  socket_ = {};
+  timeout_ = {};
+  after_turn_ = {};
+  lost_(said);
 }
 
 void Connection::request_name(const std::string& name) {
   try {
-    connection_->requestName(name);
+    connection_->requestName(sdbus::ServiceName(name));
   } catch (const sdbus::Error& error) {
     if (error.getName() == "org.freedesktop.DBus.Error.FileExists")
       throw Error(ErrorKind::kInProgress, "{} runs already: the bus name is taken", name);

@@ -1,21 +1,28 @@
 // The connection to the system bus (or to the one $DBUS_SYSTEM_BUS_ADDRESS names), driven by the
-// event loop. When the bus goes away, Loop::run() throws. Called by the daemons. Thread: control.
+// event loop. Called by the daemons. Thread: control.
 #pragma once
 
-#include <sdbus-c++/IConnection.h>
-#include <sdbus-c++/IProxy.h>
-
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "base/error.h"
+#include "dbus/sdbus.h"
 #include "service/loop.h"
 
 namespace vpntun::bus {
 
+// Throws Error kFailed when the bus cannot be reached.
+std::unique_ptr<sdbus::IConnection> connect_to_system_bus();
+
 class Connection {
  public:
-  // Throws Error kFailed when the bus cannot be reached.
-  explicit Connection(service::Loop& loop);
+  // The bus went away: nothing of this connection works any longer. Called once, from inside it.
+  using Lost = std::function<void(const Error&)>;
+
+  // Throws Error kFailed when the bus cannot be reached. Without `lost`, Loop::run() throws when
+  // the bus goes away.
+  explicit Connection(service::Loop& loop, Lost lost = {});
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -29,8 +36,10 @@ class Connection {
  private:
   void dispatch();
   void watch_again();
+  void lose(const sdbus::Error& error);
 
   service::Loop& loop_;
+  Lost lost_;
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<sdbus::IProxy> driver_;
   service::EventSource socket_;

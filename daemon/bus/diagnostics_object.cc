@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "bus/control.h"
 #include "bus/errors.h"
 #include "bus/reply.h"
@@ -66,7 +67,7 @@ std::vector<std::uint8_t> packet_in(int descriptor) {
 
 DiagnosticsObject::DiagnosticsObject(Connection& connection, Authority& authority,
                                      session::Session& session)
-    : AdaptorInterfaces(connection.sdbus(), std::string(dbus::kSessionPath)),
+    : AdaptorInterfaces(connection.sdbus(), sdbus::ObjectPath(std::string(dbus::kSessionPath))),
       authority_(authority),
       session_(session) {
   registerAdaptor();
@@ -79,13 +80,16 @@ DiagnosticsObject::~DiagnosticsObject() {
 void DiagnosticsObject::Capture(sdbus::Result<sdbus::UnixFd>&& result, Dictionary options) {
   guarded([&] {
     const session::CaptureOptions wanted = capture_options(options);
-    const std::string caller = getObject().getCurrentlyProcessedMessage()->getSender();
-    authority_.check(caller, action_of(INTERFACE_NAME, "Capture"),
+    const dbus::Caller caller = dbus::caller(getObject());
+    authority_.check(caller, asked_of(INTERFACE_NAME, "Capture"), session_.profile().name,
                      [this, wanted, reply = Reply(std::move(result))](
-                         const std::optional<sdbus::Error>& refused) {
+                         const std::optional<sdbus::Error>& refused, std::uint32_t user) {
                        if (refused) return reply.fail(*refused);
                        try {
-                         reply(sdbus::UnixFd(session_.capture(wanted).release(), sdbus::adopt_fd));
+                         UniqueFd stream = session_.capture(wanted);
+                         log::event(log::Event::kCaptureStarted, {}, "user {} captures packets",
+                                    user);
+                         reply(sdbus::UnixFd(stream.release(), sdbus::adopt_fd));
                        } catch (...) {
                          reply.fail(current_to_dbus());
                        }
@@ -93,30 +97,35 @@ void DiagnosticsObject::Capture(sdbus::Result<sdbus::UnixFd>&& result, Dictionar
   });
 }
 
+void DiagnosticsObject::inject(int packet, std::uint32_t user,
+                               const std::function<void(std::optional<sdbus::Error>)>& written) {
+  session_.inject(packet_in(packet), [written, user](int error_number) {
+    if (error_number != 0)
+      return written(to_dbus(Error(ErrorKind::kFailed, "the kernel refused the packet: {}",
+                                   std::generic_category().message(error_number))));
+    log::event(log::Event::kPacketInjected, {}, "user {} injected a packet", user);
+    written(std::nullopt);
+  });
+}
+
 void DiagnosticsObject::Inject(sdbus::Result<>&& result, sdbus::UnixFd packet, Dictionary options) {
   guarded([&] {
     refuse_unknown_options(options, {});
-    const std::string caller = getObject().getCurrentlyProcessedMessage()->getSender();
+    const dbus::Caller caller = dbus::caller(getObject());
     const auto written = [reply =
                               Reply(std::move(result))](const std::optional<sdbus::Error>& error) {
       error ? reply.fail(*error) : reply();
     };
-    const auto allowed = [this, packet, written] {
-      session_.inject(packet_in(packet.get()), [written](int error_number) {
-        if (error_number == 0) return written(std::nullopt);
-        written(to_dbus(Error(ErrorKind::kFailed, "the kernel refused the packet: {}",
-                              std::generic_category().message(error_number))));
-      });
-    };
-    authority_.check(caller, action_of(INTERFACE_NAME, "Inject"),
-                     [allowed, written](const std::optional<sdbus::Error>& refused) {
-                       if (refused) return written(refused);
-                       try {
-                         allowed();
-                       } catch (...) {
-                         written(current_to_dbus());
-                       }
-                     });
+    authority_.check(
+        caller, asked_of(INTERFACE_NAME, "Inject"), session_.profile().name,
+        [this, packet, written](const std::optional<sdbus::Error>& refused, std::uint32_t user) {
+          if (refused) return written(refused);
+          try {
+            inject(packet.get(), user, written);
+          } catch (...) {
+            written(current_to_dbus());
+          }
+        });
   });
 }
 

@@ -12,8 +12,8 @@ constexpr std::size_t kMaximumText = 2000;
 }  // namespace
 
 sdbus::Error to_dbus(const Error& error) {
-  return sdbus::Error(std::string(dbus::name_of(error.kind()).name),
-                      escaped(error.what(), kMaximumText));
+  return dbus::error(std::string(dbus::name_of(error.kind()).name),
+                     escaped(error.what(), kMaximumText));
 }
 
 sdbus::Error current_to_dbus() {
@@ -29,7 +29,7 @@ sdbus::Error current_to_dbus() {
 }
 
 sdbus::Error limits_exceeded(const std::string& text) {
-  return sdbus::Error("org.freedesktop.DBus.Error.LimitsExceeded", text);
+  return dbus::error("org.freedesktop.DBus.Error.LimitsExceeded", text);
 }
 
 void log_current(const char* where) noexcept {

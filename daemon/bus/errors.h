@@ -2,14 +2,13 @@
 // objects. Thread: control.
 #pragma once
 
-#include <sdbus-c++/Error.h>
-
 #include <exception>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::bus {
 

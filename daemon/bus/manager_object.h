@@ -2,8 +2,6 @@
 // Thread: control.
 #pragma once
 
-#include <sdbus-c++/sdbus-c++.h>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +10,7 @@
 #include "bus/control.h"
 #include "bus/tunnel_object.h"
 #include "dbus/glue/manager_adaptor.h"
+#include "dbus/sdbus.h"
 #include "manager/manager.h"
 
 namespace vpntun::bus {
@@ -33,13 +32,15 @@ class ManagerObject final
   void Stop(sdbus::Result<>&& result, std::string name, Dictionary options) override;
   void Restart(sdbus::Result<sdbus::ObjectPath>&& result, std::string name,
                Dictionary options) override;
+  void Reload(sdbus::Result<Dictionary>&& result, std::string name, Dictionary options) override;
   void Status(sdbus::Result<Dictionary>&& result, std::string name) override;
-  Tunnels List() override;
+  void List(sdbus::Result<Tunnels>&& result) override;
   void Describe(sdbus::Result<std::string>&& result) override;
   std::string Version() override { return version_; }
   std::string Launcher() override { return launcher_; }
 
-  void change(Verb verb, const std::string& name, const Dictionary& options, Control::Done done);
+  void change(Verb verb, const std::string& name, const Dictionary& options,
+              const Control::Done& done);
   void tunnel_changed(const manager::Tunnel& tunnel, Lifecycle before);
 
   Connection& connection_;

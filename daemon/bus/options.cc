@@ -25,6 +25,13 @@ Value choice(std::string_view option, std::string_view word,
               known);
 }
 
+std::string tunnel_name(std::string_view option, const char* value) {
+  if (!config::is_tunnel_name(value))
+    throw Error(ErrorKind::kInvalidArguments, "{}: \"{}\" cannot be a tunnel's name", option,
+                escaped(value));
+  return value;
+}
+
 void take(Options& options, int option, const char* value) {
   using Launcher = Options::Launcher;
   using Level = log::Level;
@@ -36,10 +43,10 @@ void take(Options& options, int option, const char* value) {
       options.version = true;
       break;
     case 's':
-      if (!config::is_tunnel_name(value))
-        throw Error(ErrorKind::kInvalidArguments, "--session: \"{}\" cannot be a tunnel's name",
-                    escaped(value));
-      options.session = value;
+      options.session = tunnel_name("--session", value);
+      break;
+    case 'R':
+      options.reload = tunnel_name("--reload", value);
       break;
     case 'l':
       options.launcher = choice<Launcher>("--launcher", value,
@@ -80,6 +87,7 @@ Options parse_options(int argc, char** argv) {
       option{"help", no_argument, nullptr, 'h'},
       option{"version", no_argument, nullptr, 'V'},
       option{"session", required_argument, nullptr, 's'},
+      option{"reload", required_argument, nullptr, 'R'},
       option{"launcher", required_argument, nullptr, 'l'},
       option{"profile-folder", required_argument, nullptr, 'p'},
       option{"runtime-folder", required_argument, nullptr, 'r'},
@@ -102,6 +110,7 @@ std::string usage() {
 and starts, stops and shows tunnels (vpnctl is its client).
 
   --session NAME         be the tunnel NAME, in the foreground (what vpntund@NAME.service runs)
+  --reload NAME          let the running tunnel NAME take in its changed profile, and say what came of it
   --profile-folder DIR   where NAME.toml is looked up; again for more, first wins
                          (default: /etc/vpntund, /run/vpntund/profiles, /usr/lib/vpntund/profiles)
   --launcher WORD        how the manager runs sessions: systemd (units), process (children), auto

@@ -15,6 +15,7 @@ struct Options {
   bool help = false;
   bool version = false;
   std::optional<std::string> session;  // the tunnel to be, instead of the manager
+  std::optional<std::string> reload;   // the tunnel whose session is to reload
   Launcher launcher = Launcher::kAuto;
   std::vector<std::string> profile_folders;
   std::string runtime_folder;  // empty: a private one

@@ -7,7 +7,8 @@
 namespace vpntun::bus {
 
 PeerObject::PeerObject(Connection& connection, StatusSource& status, std::size_t index)
-    : AdaptorInterfaces(connection.sdbus(), dbus::peer_path(status.now().peers.at(index).name)),
+    : AdaptorInterfaces(connection.sdbus(),
+                        sdbus::ObjectPath(dbus::peer_path(status.now().peers.at(index).name))),
       status_(status),
       index_(index),
       shown_(status.now().peers.at(index)) {
@@ -18,9 +19,13 @@ PeerObject::~PeerObject() {
   unregisterAdaptor();
 }
 
-void PeerObject::peer_changed() {
+void PeerObject::peer_changed(std::size_t index) {
+  index_ = index;
   const session::PeerStatus& current = now();
-  std::vector<std::string> changed;
+  std::vector<sdbus::PropertyName> changed;
+  if (current.configured_endpoint != shown_.configured_endpoint)
+    changed.emplace_back("ConfiguredEndpoint");
+  if (current.allowed_ips != shown_.allowed_ips) changed.emplace_back("AllowedIPs");
   if (current.endpoint != shown_.endpoint) changed.emplace_back("Endpoint");
   if (current.endpoint_source != shown_.endpoint_source) changed.emplace_back("EndpointSource");
   if (current.health != shown_.health) changed.emplace_back("Health");

@@ -2,25 +2,24 @@
 // Thread: control.
 #pragma once
 
-#include <sdbus-c++/sdbus-c++.h>
-
 #include <string>
 #include <vector>
 
 #include "bus/connection.h"
 #include "bus/status_source.h"
 #include "dbus/glue/peer_adaptor.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::bus {
 
 class PeerObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Peer_adaptor> {
  public:
-  // index: of the peer in the profile, which does not change while a session runs.
+  // index: of the peer in the status.
   PeerObject(Connection& connection, StatusSource& status, std::size_t index);
   ~PeerObject();
 
-  // Emits PropertiesChanged for what differs since the last call.
-  void peer_changed();
+  // Emits PropertiesChanged for what differs since the last call; the index may be another one.
+  void peer_changed(std::size_t index);
 
  private:
   const session::PeerStatus& now() { return status_.now().peers.at(index_); }

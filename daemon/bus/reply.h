@@ -2,13 +2,12 @@
 // control.
 #pragma once
 
-#include <sdbus-c++/MethodResult.h>
-
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "bus/errors.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::bus {
 
@@ -29,5 +28,14 @@ class Reply {
  private:
   std::shared_ptr<sdbus::Result<Values...>> result_;
 };
+
+// What a callback with an error or else the values takes.
+template <typename... Values>
+auto reply_or_fail(sdbus::Result<Values...>&& result) {
+  return [reply = Reply(std::move(result))](const std::optional<sdbus::Error>& error,
+                                            const Values&... values) {
+    error ? reply.fail(*error) : reply(values...);
+  };
+}
 
 }  // namespace vpntun::bus

@@ -1,38 +1,106 @@
 #include "bus/session_object.h"
 
+#include <utility>
+
 #include "base/log.h"
+#include "bus/control.h"
 #include "bus/errors.h"
+#include "bus/reply.h"
 #include "dbus/names.h"
 
 namespace vpntun::bus {
 
-SessionObject::SessionObject(Connection& connection, StatusSource& status)
-    : AdaptorInterfaces(connection.sdbus(), std::string(dbus::kSessionPath)),
+SessionObject::SessionObject(Connection& connection, Authority& authority, StatusSource& status,
+                             const Readiness& readiness, Reloader reload)
+    : AdaptorInterfaces(connection.sdbus(), sdbus::ObjectPath(std::string(dbus::kSessionPath))),
+      connection_(connection),
+      authority_(authority),
       status_(status),
-      shown_health_(status.now().health),
-      shown_reason_(status.now().reason) {
+      readiness_(readiness),
+      reload_(std::move(reload)),
+      shown_(shown()) {
   registerAdaptor();
-  for (std::size_t at = 0; at < status.now().peers.size(); ++at)
-    peers_.push_back(std::make_unique<PeerObject>(connection, status, at));
+  follow_peers();
 }
 
 SessionObject::~SessionObject() {
   unregisterAdaptor();
 }
 
-// The three go together, so that a watcher never pairs a health with another's reason.
-void SessionObject::session_changed() {
-  const session::Status& now = status_.again();
-  if (now.health != shown_health_ || now.reason != shown_reason_) {
-    shown_health_ = now.health;
-    shown_reason_ = now.reason;
-    getObject().emitPropertiesChangedSignal(INTERFACE_NAME, {"Health", "ReasonCode", "ReasonText"});
-  }
-  for (const auto& peer : peers_) peer->peer_changed();
+SessionObject::Shown SessionObject::shown() {
+  const session::Status& now = status_.now();
+  Shown shown{now.profile_path,   now.profile_time_usec,
+              now.addresses,      now.routes,
+              now.dns_servers,    now.dns_domains,
+              readiness_.ready(), now.mtu,
+              now.mtu_derivation, {},
+              now.health,         now.reason};
+  for (const session::PeerStatus& peer : now.peers) shown.peers.push_back(peer.name);
+  return shown;
 }
 
-Dictionary SessionObject::Status() {
-  return guarded([&] { return to_dictionary(status_.now()); });
+void SessionObject::follow_peers() {
+  std::map<std::string, std::unique_ptr<PeerObject>> before = std::exchange(peers_, {});
+  const std::vector<session::PeerStatus>& now = status_.now().peers;
+  for (std::size_t at = 0; at < now.size(); ++at) {
+    std::unique_ptr<PeerObject>& peer = peers_[now[at].name];
+    peer = std::move(before[now[at].name]);
+    peer ? peer->peer_changed(at)
+         : static_cast<void>(peer = std::make_unique<PeerObject>(connection_, status_, at));
+  }
+}
+
+// Health and reason go together, so that a watcher never pairs a health with another's reason; as
+// does what a reload changed.
+void SessionObject::session_changed() {
+  static_cast<void>(status_.again());
+  follow_peers();
+  const Shown before = std::exchange(shown_, shown());
+  std::vector<sdbus::PropertyName> changed;
+  const auto compare = [&](const char* property, const auto& old, const auto& now) {
+    if (old != now) changed.emplace_back(property);
+  };
+  compare("ProfilePath", before.profile_path, shown_.profile_path);
+  compare("ProfileTimeUSec", before.profile_time_usec, shown_.profile_time_usec);
+  compare("Addresses", before.addresses, shown_.addresses);
+  compare("Routes", before.routes, shown_.routes);
+  compare("DNSServers", before.dns_servers, shown_.dns_servers);
+  compare("DNSDomains", before.dns_domains, shown_.dns_domains);
+  compare("Ready", before.ready, shown_.ready);
+  compare("MTU", before.mtu, shown_.mtu);
+  compare("MTUDerivation", before.mtu_derivation, shown_.mtu_derivation);
+  compare("Peers", before.peers, shown_.peers);
+  if (before.health != shown_.health || before.reason != shown_.reason)
+    for (const char* property : {"Health", "ReasonCode", "ReasonText"})
+      changed.emplace_back(property);
+  if (!changed.empty()) getObject().emitPropertiesChangedSignal(INTERFACE_NAME, changed);
+}
+
+void SessionObject::Reload(sdbus::Result<Dictionary>&& result, Dictionary options) {
+  guarded([&] {
+    refuse_unknown_options(options, {});
+    if_allowed("Reload", std::move(result), [this] { return to_dictionary(reload_()); });
+  });
+}
+
+void SessionObject::if_allowed(std::string_view method, sdbus::Result<Dictionary>&& result,
+                               std::function<Dictionary()> answer) {
+  authority_.check(dbus::caller(getObject()), asked_of(INTERFACE_NAME, method), status_.now().name,
+                   [reply = Reply(std::move(result)), answer = std::move(answer)](
+                       const std::optional<sdbus::Error>& refused, std::uint32_t) {
+                     if (refused) return reply.fail(*refused);
+                     try {
+                       reply(answer());
+                     } catch (...) {
+                       reply.fail(current_to_dbus());
+                     }
+                   });
+}
+
+void SessionObject::Status(sdbus::Result<Dictionary>&& result) {
+  guarded([&] {
+    if_allowed("Status", std::move(result), [this] { return to_dictionary(status_.now()); });
+  });
 }
 
 std::string SessionObject::Name() {

@@ -2,31 +2,40 @@
 // control.
 #pragma once
 
-#include <sdbus-c++/sdbus-c++.h>
-
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "bus/authority.h"
 #include "bus/connection.h"
 #include "bus/peer_object.h"
+#include "bus/readiness.h"
 #include "bus/status_codec.h"
 #include "bus/status_source.h"
 #include "dbus/glue/session_adaptor.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::bus {
 
 class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Session_adaptor> {
  public:
-  SessionObject(Connection& connection, StatusSource& status);
+  // Reads the profile again and applies it; throws Error.
+  using Reloader = std::function<session::ReloadResult()>;
+
+  SessionObject(Connection& connection, Authority& authority, StatusSource& status,
+                const Readiness& readiness, Reloader reload);
   ~SessionObject();
 
-  // Emits PropertiesChanged for what differs since the last call, of the session and its peers.
+  // Emits PropertiesChanged for what differs since the last call, of the session and its peers; the
+  // objects of peers come and go.
   void session_changed();
 
  private:
-  Dictionary Status() override;
+  void Status(sdbus::Result<Dictionary>&& result) override;
+  void Reload(sdbus::Result<Dictionary>&& result, Dictionary options) override;
   std::string Name() override;
   std::string ProfilePath() override;
   std::uint64_t ProfileTimeUSec() override { return status_.now().profile_time_usec; }
@@ -39,6 +48,9 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
   std::string Encryption() override;
   std::vector<std::string> Addresses() override { return status_.now().addresses; }
   std::vector<std::string> Routes() override { return status_.now().routes; }
+  std::vector<std::string> DNSServers() override { return status_.now().dns_servers; }
+  std::vector<std::string> DNSDomains() override { return status_.now().dns_domains; }
+  bool Ready() override { return readiness_.ready(); }
   std::uint16_t ListenPort() override { return status_.now().listen_port; }
   std::uint32_t MTU() override { return status_.now().mtu; }
   std::string MTUDerivation() override;
@@ -52,10 +64,33 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
   std::uint64_t TxPackets() override { return status_.now().traffic.tx_packets; }
   std::map<std::string, std::uint64_t> Drops() override;
 
+  // What PropertiesChanged is about.
+  struct Shown {
+    std::string profile_path;
+    std::uint64_t profile_time_usec = 0;
+    std::vector<std::string> addresses;
+    std::vector<std::string> routes;
+    std::vector<std::string> dns_servers;
+    std::vector<std::string> dns_domains;
+    bool ready = false;
+    std::uint32_t mtu = 0;
+    std::string mtu_derivation;
+    std::vector<std::string> peers;
+    vpntun::Health health = vpntun::Health::kUnknown;
+    Reason reason;
+  };
+  Shown shown();
+  void follow_peers();
+  void if_allowed(std::string_view method, sdbus::Result<Dictionary>&& result,
+                  std::function<Dictionary()> answer);
+
+  Connection& connection_;
+  Authority& authority_;
   StatusSource& status_;
-  vpntun::Health shown_health_;
-  Reason shown_reason_;
-  std::vector<std::unique_ptr<PeerObject>> peers_;
+  const Readiness& readiness_;
+  Reloader reload_;
+  Shown shown_;
+  std::map<std::string, std::unique_ptr<PeerObject>> peers_;  // by name
 };
 
 }  // namespace vpntun::bus

@@ -1,8 +1,5 @@
 #include "bus/session_watch.h"
 
-#include <sdbus-c++/sdbus-c++.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -10,7 +7,9 @@
 #include "base/log.h"
 #include "bus/errors.h"
 #include "config/profile.h"
+#include "dbus/error_names.h"
 #include "dbus/names.h"
+#include "dbus/sdbus.h"
 
 namespace vpntun::bus {
 
@@ -20,32 +19,43 @@ using std::chrono::seconds;
 
 constexpr seconds kBusAnswersWithin{5};
 constexpr seconds kStatusWithin{2};
+constexpr seconds kReloadWithin{20};
 // A session answers when its tunnel is up, which may take a while; then it is asked again.
 constexpr seconds kFactsWithin{15};
+// While the manager starts, nobody else is answered.
+constexpr std::chrono::milliseconds kFirstFactsWithin{300};
 constexpr std::size_t kMaximumSessions = 512;
 constexpr const char* kSession = "org.vpntun1.Session";
 constexpr const char* kDriver = "org.freedesktop.DBus";
 
-Health health_of(const Dictionary& properties) {
-  return parse_health(get<std::string>(properties, "Health")).value_or(Health::kUnknown);
-}
-
-Reason reason_of(const Dictionary& properties) {
-  return {.code = get<std::string>(properties, "ReasonCode"),
-          .text = get<std::string>(properties, "ReasonText")};
+// Of those properties that are there.
+void take_in(const Dictionary& properties, manager::SessionFacts& facts) {
+  const auto take = [&](const char* name, auto& value) {
+    if (properties.contains(name)) value = get<std::decay_t<decltype(value)>>(properties, name);
+  };
+  std::string health;
+  take("Health", health);
+  if (!health.empty()) facts.health = parse_health(health).value_or(Health::kUnknown);
+  take("Ready", facts.ready);
+  take("MainPID", facts.pid);
+  take("Interface", facts.interface);
+  take("Kind", facts.kind);
+  take("Encryption", facts.encryption);
+  take("ProfilePath", facts.profile_path);
+  take("ProfileTimeUSec", facts.profile_time_usec);
+  take("ReasonCode", facts.reason.code);
+  take("ReasonText", facts.reason.text);
 }
 
 manager::SessionFacts facts_of(const Dictionary& properties) {
   manager::SessionFacts facts;
-  facts.pid = get<std::uint32_t>(properties, "MainPID");
-  facts.interface = get<std::string>(properties, "Interface");
-  facts.kind = get<std::string>(properties, "Kind");
-  facts.encryption = get<std::string>(properties, "Encryption");
-  facts.profile_path = get<std::string>(properties, "ProfilePath");
-  facts.profile_time_usec = get<std::uint64_t>(properties, "ProfileTimeUSec");
-  facts.health = health_of(properties);
-  facts.reason = reason_of(properties);
+  take_in(properties, facts);
   return facts;
+}
+
+bool is_silence(const sdbus::Error& error) {
+  return error.getName() == "org.freedesktop.DBus.Error.NoReply" ||
+         error.getName() == "org.freedesktop.DBus.Error.Timeout";
 }
 
 }  // namespace
@@ -56,11 +66,13 @@ struct SessionWatch::Known {
   std::unique_ptr<sdbus::IProxy> proxy;
   bool found = false;             // the manager knows
   std::vector<Answered> waiting;  // for the one Status call under way
+  Reloaded reloading;             // waits for the one Reload call under way
 };
 
-SessionWatch::SessionWatch(Connection& connection, manager::Manager& manager)
-    : connection_(connection), manager_(manager) {
-  names_ = connection_.sdbus().addMatch(
+SessionWatch::SessionWatch(Connection& connection, TrustedUsers trusted, manager::Manager& manager)
+    : connection_(connection), trusted_(std::move(trusted)), manager_(manager) {
+  names_ = dbus::add_match(
+      connection_.sdbus(),
       "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
       "member='NameOwnerChanged',arg0namespace='org.vpntun1.session'",
       shielded("follow the sessions on the bus", [this](sdbus::Message& message) {
@@ -70,49 +82,94 @@ SessionWatch::SessionWatch(Connection& connection, manager::Manager& manager)
         message >> name >> before >> owner;
         owner_changed(name, owner);
       }));
-  properties_ = connection_.sdbus().addMatch(
+  // Without a sender, as that would be a rule for each session: only owners are listened to.
+  properties_ = dbus::add_match(
+      connection_.sdbus(),
       "type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
       "path='/org/vpntun1/session'",
       shielded("follow a session's properties",
                [this](sdbus::Message& message) { properties_changed(message); }));
   std::vector<std::string> names;
   connection_.driver().callMethod("ListNames").onInterface(kDriver).storeResultsTo(names);
-  for (const std::string& name : names) {
-    if (!name.starts_with(dbus::kSessionNamePrefix)) continue;
-    std::string owner;
-    try {
-      connection_.driver()
-          .callMethod("GetNameOwner")
-          .onInterface(kDriver)
-          .withArguments(name)
-          .storeResultsTo(owner);
-    } catch (const sdbus::Error&) {
-      continue;  // gone meanwhile
-    }
-    owner_changed(name, owner);
-  }
+  for (const std::string& name : names)
+    if (name.starts_with(dbus::kSessionNamePrefix)) meet(name);
 }
 
 SessionWatch::~SessionWatch() = default;
 
+template <class Answer>
+Answer SessionWatch::ask_bus(const char* question, const std::string& name) {
+  Answer answer{};
+  connection_.driver()
+      .callMethod(question)
+      .onInterface(kDriver)
+      .withTimeout(kBusAnswersWithin)
+      .withArguments(name)
+      .storeResultsTo(answer);
+  return answer;
+}
+
+// The same steps as from owner_changed() on, one by one: who asks first is told what runs.
+void SessionWatch::meet(const std::string& bus_name) {
+  Known* met = nullptr;
+  try {
+    met = add(bus_name, ask_bus<std::string>("GetNameOwner", bus_name));
+    if (met == nullptr) return;
+    if (!trusted_.contains(ask_bus<std::uint32_t>("GetConnectionUnixUser", met->owner)))
+      return ignore(met->tunnel);
+    found(*met, ask_bus<std::uint32_t>("GetConnectionUnixProcessID", met->owner));
+    Dictionary properties;
+    met->proxy->callMethod("GetAll")
+        .onInterface("org.freedesktop.DBus.Properties")
+        .withTimeout(kFirstFactsWithin)
+        .withArguments(std::string(kSession))
+        .storeResultsTo(properties);
+    manager_.session_appeared(met->tunnel, facts_of(properties));
+  } catch (const sdbus::Error&) {
+    // Gone meanwhile, which the bus will say; or its tunnel is not up yet.
+    if (met != nullptr && met->found) ask_facts(*met);
+  }
+}
+
+SessionWatch::Known* SessionWatch::add(const std::string& bus_name, const std::string& owner) {
+  const auto tunnel = dbus::tunnel_of_session(bus_name);
+  if (!tunnel || !config::is_tunnel_name(*tunnel) || sessions_.size() >= kMaximumSessions)
+    return nullptr;
+  auto session = std::make_unique<Known>();
+  session->tunnel = *tunnel;
+  session->owner = owner;
+  session->proxy = sdbus::createProxy(connection_.sdbus(), sdbus::ServiceName(owner),
+                                      sdbus::ObjectPath(std::string(dbus::kSessionPath)));
+  return (sessions_[*tunnel] = std::move(session)).get();
+}
+
+void SessionWatch::ignore(const std::string& tunnel) {
+  log::event(log::Event::kSessionIgnored, {.tunnel = tunnel},
+             "tunnel {}: somebody else's process has the bus name of its session; it is ignored",
+             tunnel);
+  sessions_.erase(tunnel);
+}
+
+void SessionWatch::found(Known& session, std::uint32_t pid) {
+  session.found = true;
+  manager_.session_found(session.tunnel, static_cast<int>(pid));
+}
+
 void SessionWatch::owner_changed(const std::string& bus_name, const std::string& owner) {
-  if (!bus_name.starts_with(dbus::kSessionNamePrefix)) return;
-  const auto tunnel =
-      dbus::unescape_label(std::string_view(bus_name).substr(dbus::kSessionNamePrefix.size()));
-  if (!tunnel || !config::is_tunnel_name(*tunnel)) return;
+  const auto tunnel = dbus::tunnel_of_session(bus_name);
+  if (!tunnel) return;
   if (const auto before = sessions_.find(*tunnel); before != sessions_.end()) {
+    if (before->second->owner == owner) return;  // met at the start
     const std::unique_ptr<Known> gone = std::move(before->second);
     sessions_.erase(before);
     if (gone->found) manager_.session_vanished(*tunnel);
     for (const Answered& answered : gone->waiting) answered(nullptr);
+    if (gone->reloading)
+      gone->reloading(
+          Error(ErrorKind::kFailed, "tunnel {}: its session ended while reloading", *tunnel), {});
   }
-  if (owner.empty() || sessions_.size() >= kMaximumSessions) return;
-  auto session = std::make_unique<Known>();
-  session->tunnel = *tunnel;
-  session->owner = owner;
-  session->proxy = sdbus::createProxy(connection_.sdbus(), owner, std::string(dbus::kSessionPath));
-  const Known& added = *(sessions_[*tunnel] = std::move(session));
-  ask_user(added);
+  if (owner.empty()) return;
+  if (const Known* added = add(bus_name, owner)) ask_user(*added);
 }
 
 SessionWatch::Known* SessionWatch::find(const std::string& tunnel, const std::string& owner) {
@@ -121,14 +178,15 @@ SessionWatch::Known* SessionWatch::find(const std::string& tunnel, const std::st
 }
 
 void SessionWatch::ask_user(const Known& session) {
-  auto answered = [this, tunnel = session.tunnel, owner = session.owner](const sdbus::Error* error,
-                                                                         std::uint32_t uid) {
+  auto answered = [this, tunnel = session.tunnel, owner = session.owner](
+                      const std::optional<sdbus::Error>& error, std::uint32_t uid) {
     const Known* known = find(tunnel, owner);
     if (known == nullptr) return;
-    if (error == nullptr && (uid == 0 || uid == ::geteuid())) return ask_pid(*known);
-    log::warning(
-        "tunnel {}: somebody else's process has the bus name of its session; it is ignored",
-        tunnel);
+    if (error && is_silence(*error)) return ask_user(*known);
+    if (!error && trusted_.contains(uid)) return ask_pid(*known);
+    log::event(log::Event::kSessionIgnored, {.tunnel = tunnel},
+               "tunnel {}: somebody else's process has the bus name of its session; it is ignored",
+               tunnel);
     sessions_.erase(tunnel);
   };
   connection_.driver()
@@ -136,17 +194,18 @@ void SessionWatch::ask_user(const Known& session) {
       .onInterface(kDriver)
       .withTimeout(kBusAnswersWithin)
       .withArguments(session.owner)
-      .uponReplyInvoke(std::function<void(const sdbus::Error*, std::uint32_t)>(
-          shielded("ask for a session's user", std::move(answered))));
+      .uponReplyInvoke(
+          dbus::on_reply<std::uint32_t>(shielded("ask for a session's user", std::move(answered))));
 }
 
 void SessionWatch::ask_pid(const Known& session) {
-  auto answered = [this, tunnel = session.tunnel, owner = session.owner](const sdbus::Error* error,
-                                                                         std::uint32_t pid) {
+  auto answered = [this, tunnel = session.tunnel, owner = session.owner](
+                      const std::optional<sdbus::Error>& error, std::uint32_t pid) {
     Known* known = find(tunnel, owner);
-    if (known == nullptr || error != nullptr) return;
-    known->found = true;
-    manager_.session_found(tunnel, static_cast<int>(pid));
+    if (known == nullptr) return;
+    if (error && is_silence(*error)) return ask_pid(*known);
+    if (error) return;  // it just left
+    found(*known, pid);
     ask_facts(*known);
   };
   connection_.driver()
@@ -154,19 +213,17 @@ void SessionWatch::ask_pid(const Known& session) {
       .onInterface(kDriver)
       .withTimeout(kBusAnswersWithin)
       .withArguments(session.owner)
-      .uponReplyInvoke(std::function<void(const sdbus::Error*, std::uint32_t)>(
+      .uponReplyInvoke(dbus::on_reply<std::uint32_t>(
           shielded("ask for a session's process", std::move(answered))));
 }
 
 void SessionWatch::ask_facts(const Known& session) {
   auto answered = [this, tunnel = session.tunnel, owner = session.owner](
-                      const sdbus::Error* error, const Dictionary& properties) {
+                      const std::optional<sdbus::Error>& error, const Dictionary& properties) {
     const Known* known = find(tunnel, owner);
     if (known == nullptr) return;
-    if (error == nullptr) return manager_.session_appeared(tunnel, facts_of(properties));
-    const bool silent = error->getName() == "org.freedesktop.DBus.Error.NoReply" ||
-                        error->getName() == "org.freedesktop.DBus.Error.Timeout";
-    if (silent) return ask_facts(*known);
+    if (!error) return manager_.session_appeared(tunnel, facts_of(properties));
+    if (is_silence(*error)) return ask_facts(*known);
     if (error->getName() == "org.freedesktop.DBus.Error.ServiceUnknown") return;  // it just left
     log::warning("tunnel {}: its session answers {}", tunnel, escaped(error->getMessage()));
   };
@@ -174,7 +231,7 @@ void SessionWatch::ask_facts(const Known& session) {
       .onInterface("org.freedesktop.DBus.Properties")
       .withTimeout(kFactsWithin)
       .withArguments(std::string(kSession))
-      .uponReplyInvoke(std::function<void(const sdbus::Error*, const Dictionary&)>(
+      .uponReplyInvoke(dbus::on_reply<Dictionary>(
           shielded("ask for a session's properties", std::move(answered))));
 }
 
@@ -185,8 +242,11 @@ void SessionWatch::properties_changed(sdbus::Message& message) {
     std::string interface;
     Dictionary changed;
     message >> interface >> changed;
-    if (interface == kSession && changed.contains("Health"))
-      manager_.session_changed(tunnel, health_of(changed), reason_of(changed));
+    const auto shown = manager_.tunnels().find(tunnel);
+    if (interface != kSession || shown == manager_.tunnels().end()) return;
+    manager::SessionFacts facts = shown->second.session().value_or(manager::SessionFacts{});
+    take_in(changed, facts);
+    manager_.session_changed(tunnel, std::move(facts));
     return;
   }
 }
@@ -197,18 +257,48 @@ void SessionWatch::status(const std::string& tunnel, Answered answered) {
   Known& session = *at->second;
   session.waiting.push_back(std::move(answered));
   if (session.waiting.size() > 1) return;
-  auto replied = [this, tunnel, owner = session.owner](const sdbus::Error* error,
+  auto replied = [this, tunnel, owner = session.owner](const std::optional<sdbus::Error>& error,
                                                        const Dictionary& status) {
     Known* known = find(tunnel, owner);
     if (known == nullptr) return;
     for (const Answered& waiting : std::exchange(known->waiting, {}))
-      waiting(error == nullptr ? &status : nullptr);
+      waiting(error ? nullptr : &status);
   };
   session.proxy->callMethodAsync("Status")
       .onInterface(kSession)
       .withTimeout(kStatusWithin)
-      .uponReplyInvoke(std::function<void(const sdbus::Error*, const Dictionary&)>(
-          shielded("ask for a session's status", std::move(replied))));
+      .uponReplyInvoke(
+          dbus::on_reply<Dictionary>(shielded("ask for a session's status", std::move(replied))));
+}
+
+void SessionWatch::reload(const std::string& tunnel, Reloaded reloaded) {
+  const auto at = sessions_.find(tunnel);
+  if (at == sessions_.end() || !at->second->found)
+    return reloaded(
+        Error(ErrorKind::kNotRunning, "tunnel {}: its session is not on the bus", tunnel), {});
+  if (at->second->reloading)
+    return reloaded(Error(ErrorKind::kInProgress, "tunnel {}: it is being reloaded", tunnel), {});
+  at->second->reloading = std::move(reloaded);
+  auto replied = [this, tunnel, owner = at->second->owner](const std::optional<sdbus::Error>& error,
+                                                           const Dictionary& result) {
+    Known* known = find(tunnel, owner);
+    if (known == nullptr) return;
+    const Reloaded told = std::exchange(known->reloading, {});
+    if (!error) return told(std::nullopt, result);
+    if (error->getName() == "org.freedesktop.DBus.Error.NoReply")
+      return told(Error(ErrorKind::kTimeout, "tunnel {}: its session did not reload within {} s",
+                        tunnel, kReloadWithin.count()),
+                  {});
+    told(Error(dbus::kind_of_name(error->getName()), "tunnel {}: {}", tunnel,
+               escaped(error->getMessage(), 1000)),
+         {});
+  };
+  at->second->proxy->callMethodAsync("Reload")
+      .onInterface(kSession)
+      .withTimeout(kReloadWithin)
+      .withArguments(Dictionary{})
+      .uponReplyInvoke(
+          dbus::on_reply<Dictionary>(shielded("reload a session", std::move(replied))));
 }
 
 }  // namespace vpntun::bus

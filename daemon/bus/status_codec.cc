@@ -136,6 +136,8 @@ Dictionary to_dictionary(const session::Status& status) {
       {"encryption", text(word_of(status.encryption))},
       {"addresses", sdbus::Variant(status.addresses)},
       {"routes", sdbus::Variant(status.routes)},
+      {"dns-servers", sdbus::Variant(status.dns_servers)},
+      {"dns-domains", sdbus::Variant(status.dns_domains)},
       {"listen-port", sdbus::Variant(status.listen_port)},
       {"mtu", sdbus::Variant(status.mtu)},
       {"mtu-derivation", text(status.mtu_derivation)},
@@ -149,6 +151,12 @@ Dictionary to_dictionary(const session::Status& status) {
   };
   add_traffic(known, status.traffic);
   return known;
+}
+
+Dictionary to_dictionary(const session::ReloadResult& result) {
+  return {{"applied", sdbus::Variant(result.applied)},
+          {"needs-restart", sdbus::Variant(result.needs_restart)},
+          {"unchanged", sdbus::Variant(result.applied.empty() && result.needs_restart.empty())}};
 }
 
 Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session) {
@@ -183,6 +191,18 @@ Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session) {
   for (const auto& [key, value] : *of_session)
     if (key != "state" && !key.starts_with("profile-") && key != "unit") known[key] = value;
   return known;
+}
+
+Dictionary without_endpoints(Dictionary status) {
+  const auto strip = [&status](const char* list, std::initializer_list<const char*> keys) {
+    auto items = get<std::vector<Dictionary>>(status, list);
+    for (Dictionary& item : items)
+      for (const char* key : keys) item.erase(key);
+    if (status.contains(list)) status[list] = sdbus::Variant(items);
+  };
+  strip("peers", {"endpoint", "configured-endpoint"});
+  strip("drops", {"last"});
+  return status;
 }
 
 std::string to_json(const std::vector<Dictionary>& tunnels,

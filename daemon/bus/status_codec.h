@@ -2,14 +2,14 @@
 // by Control and by the session's objects. Pure.
 #pragma once
 
-#include <sdbus-c++/Types.h>
-
 #include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "dbus/sdbus.h"
 #include "manager/tunnel.h"
+#include "session/session.h"
 #include "session/status.h"
 
 namespace vpntun::bus {
@@ -30,8 +30,12 @@ std::string_view word_of(session::EndpointSource source) noexcept;
 
 // What a session knows about itself.
 Dictionary to_dictionary(const session::Status& status);
+// applied, needs-restart, unchanged.
+Dictionary to_dictionary(const session::ReloadResult& result);
 // What the manager knows, with the session's part where there is one (nullptr: it did not answer).
 Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session);
+// The same without what tells where peers are: for who may not know.
+Dictionary without_endpoints(Dictionary status);
 // {"schema":"vpnctl.status/1","generated":"2026-01-31T12:00:00Z","tunnels":[...]}
 std::string to_json(const std::vector<Dictionary>& tunnels,
                     std::chrono::system_clock::time_point now);

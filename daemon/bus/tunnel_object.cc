@@ -18,18 +18,19 @@ constexpr std::size_t kMaximumText = 1000;
 
 TunnelObject::TunnelObject(Connection& connection, const manager::Manager& manager,
                            Control& control, std::string name)
-    : AdaptorInterfaces(connection.sdbus(), dbus::tunnel_path(name)),
+    : AdaptorInterfaces(connection.sdbus(), sdbus::ObjectPath(dbus::tunnel_path(name))),
       manager_(manager),
       control_(control),
       name_(std::move(name)) {
   registerAdaptor();
   shown_ = shown();
-  getObject().emitInterfacesAddedSignal({INTERFACE_NAME});
+  getObject().emitInterfacesAddedSignal({sdbus::InterfaceName(INTERFACE_NAME)});
 }
 
 TunnelObject::~TunnelObject() {
-  shielded("announce that a tunnel is gone",
-           [this] { getObject().emitInterfacesRemovedSignal({INTERFACE_NAME}); })();
+  shielded("announce that a tunnel is gone", [this] {
+    getObject().emitInterfacesRemovedSignal({sdbus::InterfaceName(INTERFACE_NAME)});
+  })();
   unregisterAdaptor();
 }
 
@@ -83,20 +84,17 @@ std::map<std::string, std::string> TunnelObject::shown() {
 
 void TunnelObject::tunnel_changed() {
   std::map<std::string, std::string> now = shown();
-  std::vector<std::string> changed;
+  std::vector<sdbus::PropertyName> changed;
   for (const auto& [property, value] : now)
-    if (shown_[property] != value) changed.push_back(property);
+    if (shown_[property] != value) changed.emplace_back(property);
   shown_ = std::move(now);
   if (!changed.empty()) getObject().emitPropertiesChangedSignal(INTERFACE_NAME, changed);
 }
 
 void TunnelObject::change(Verb verb, sdbus::Result<>&& result, const Dictionary& options) {
   guarded([&] {
-    const std::string caller = getObject().getCurrentlyProcessedMessage()->getSender();
-    control_.change(verb, INTERFACE_NAME, caller, name_, options,
-                    [reply = Reply(std::move(result))](const std::optional<sdbus::Error>& error) {
-                      error ? reply.fail(*error) : reply();
-                    });
+    control_.change(verb, INTERFACE_NAME, dbus::caller(getObject()), name_, options,
+                    reply_or_fail(std::move(result)));
   });
 }
 
@@ -112,8 +110,18 @@ void TunnelObject::Restart(sdbus::Result<>&& result, Dictionary options) {
   change(Verb::kRestart, std::move(result), options);
 }
 
+void TunnelObject::Reload(sdbus::Result<Dictionary>&& result, Dictionary options) {
+  guarded([&] {
+    control_.reload(INTERFACE_NAME, dbus::caller(getObject()), name_, options,
+                    reply_or_fail(std::move(result)));
+  });
+}
+
 void TunnelObject::Status(sdbus::Result<Dictionary>&& result) {
-  guarded([&] { control_.status(name_, Reply(std::move(result))); });
+  guarded([&] {
+    control_.status(INTERFACE_NAME, dbus::caller(getObject()), name_,
+                    reply_or_fail(std::move(result)));
+  });
 }
 
 }  // namespace vpntun::bus

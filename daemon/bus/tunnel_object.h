@@ -2,8 +2,6 @@
 // InterfacesAdded and InterfacesRemoved. Owned by ManagerObject. Thread: control.
 #pragma once
 
-#include <sdbus-c++/sdbus-c++.h>
-
 #include <map>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "bus/connection.h"
 #include "bus/control.h"
 #include "dbus/glue/tunnel_adaptor.h"
+#include "dbus/sdbus.h"
 #include "manager/manager.h"
 
 namespace vpntun::bus {
@@ -29,6 +28,7 @@ class TunnelObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Tunnel_
   void Start(sdbus::Result<>&& result, Dictionary options) override;
   void Stop(sdbus::Result<>&& result, Dictionary options) override;
   void Restart(sdbus::Result<>&& result, Dictionary options) override;
+  void Reload(sdbus::Result<Dictionary>&& result, Dictionary options) override;
   void Status(sdbus::Result<Dictionary>&& result) override;
 
   std::string Name() override { return name_; }

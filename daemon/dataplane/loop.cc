@@ -50,6 +50,10 @@ void Loop::watch(int operation, int fd, std::uint32_t events, std::uint64_t sour
 void Loop::run() noexcept {
   std::array<epoll_event, 8> ready{};
   stopping_ = false;
+  // Who the peers are, before the packets that wait already: those of a restart.
+  tables_.now = BootClock::now();
+  for (Command& command : commands_.take()) obey(command);
+  flush_captures();
   while (!stopping_) {
     const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
     tables_.now = BootClock::now();
@@ -103,8 +107,11 @@ void Loop::lose_inside() noexcept {
 
 void Loop::obey(Command& command) noexcept {
   if (auto* peers = std::get_if<SetPeers>(&command)) {
-    outbound_.forget();
-    tables_.replace_peers(std::move(peers->peers));
+    const std::vector<PeerIndex> places = peers->peers.places_of(tables_.peers);
+    outbound_.follow(places);
+    tables_.replace_peers(std::move(peers->peers), places);
+  } else if (const auto* allow = std::get_if<AllowPublic>(&command)) {
+    tables_.allow_public_plaintext = allow->allowed;
   } else if (auto* change = std::get_if<SetEndpoint>(&command)) {
     if (change->peer >= tables_.peers.size()) return;
     tables_.peers.move(change->peer, change->endpoint, IpAddress{});
@@ -116,6 +123,8 @@ void Loop::obey(Command& command) noexcept {
           kCaptureReady + capture->id);  // EPOLLERR, the reader's end, is always told
   } else if (auto* injection = std::get_if<Inject>(&command)) {
     notices_.post(Injected{injection->token, inbound_.inject(injection->bytes)});
+  } else if (std::holds_alternative<Ask>(command)) {
+    notices_.post(Answered{});
   } else {
     stopping_ = true;
   }

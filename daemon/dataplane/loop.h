@@ -21,6 +21,9 @@ namespace vpntun::dataplane {
 struct SetPeers {
   PeerTable peers;
 };
+struct AllowPublic {
+  bool allowed = false;
+};
 struct SetEndpoint {
   PeerIndex peer = kNoPeer;
   std::optional<Endpoint> endpoint;
@@ -34,8 +37,9 @@ struct Inject {
   std::vector<std::uint8_t> bytes;
   std::uint64_t token = 0;
 };
+struct Ask {};  // whether the loop still goes round
 struct Stop {};
-using Command = std::variant<SetPeers, SetEndpoint, AddCapture, Inject, Stop>;
+using Command = std::variant<SetPeers, AllowPublic, SetEndpoint, AddCapture, Inject, Ask, Stop>;
 
 struct PeerMoved {
   std::shared_ptr<PeerRecord> record;  // outlives a change of the indices
@@ -49,7 +53,8 @@ struct CaptureClosed {
   std::uint64_t id = 0;
   std::uint64_t lost = 0;
 };
-using Notice = std::variant<PeerMoved, InterfaceGone, Injected, CaptureClosed>;
+struct Answered {};
+using Notice = std::variant<PeerMoved, InterfaceGone, Injected, CaptureClosed, Answered>;
 
 class Loop {
  public:

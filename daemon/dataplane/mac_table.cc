@@ -26,6 +26,17 @@ void MacTable::reset(std::size_t peers) {
   used_ = 0;
 }
 
+void MacTable::renumber(std::span<const PeerIndex> places, std::size_t peers) {
+  for (std::size_t i = 0; i < places.size(); ++i)
+    if (places[i] == kNoPeer) flush(static_cast<PeerIndex>(i));
+  held_.assign(peers + 1, 0);
+  for (std::uint32_t index = oldest_; index != kNone; index = entries_[index].younger) {
+    PeerIndex& place = entries_[index].place;
+    if (place != kInside) place = places[place];
+    ++held_by(place);
+  }
+}
+
 // The finisher of MurmurHash3 over the seeded address: a stranger to the seed cannot choose the
 // bucket cheaply.
 std::size_t MacTable::bucket_of(const MacAddress& mac) const noexcept {

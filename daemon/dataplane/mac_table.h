@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/address.h"
@@ -40,8 +41,9 @@ class MacTable {
   PeerIndex find(const MacAddress& mac, Instant now) const noexcept;
   // Forgets all addresses of a peer.
   void flush(PeerIndex place) noexcept;
-  // Forgets everything, for another set of peers.
-  void reset(std::size_t peers);
+  // Another set of `peers`: places says by former index where each is now; kNoPeer: gone, and
+  // forgotten.
+  void renumber(std::span<const PeerIndex> places, std::size_t peers);
   std::size_t size() const noexcept { return used_; }
 
  private:
@@ -54,6 +56,7 @@ class MacTable {
     std::uint32_t older = kNone, younger = kNone;  // by last sight
   };
 
+  void reset(std::size_t peers);
   std::size_t bucket_of(const MacAddress& mac) const noexcept;
   std::uint32_t index_of(const MacAddress& mac) const noexcept;
   std::uint32_t take_free(PeerIndex place, Instant now) noexcept;

@@ -188,11 +188,12 @@ void Outbound::send_answers() noexcept {
   answers_.clear();
 }
 
-void Outbound::forget() noexcept {
-  for (const packet::Packet& packet : out_.packets()) drop(DropReason::kQueueFull, packet);
-  for (; next_ < in_.size(); ++next_, next_copy_ = 0)
-    if (next_copy_ == 0) refuse(DropReason::kQueueFull, in_[next_]);
-  out_.clear();
+void Outbound::follow(std::span<const PeerIndex> places) noexcept {
+  for (const packet::Packet& packet : out_.packets())
+    if (places[packet.peer] == kNoPeer) drop(DropReason::kQueueFull, packet);
+  out_.keep_if([&](const packet::Packet& packet) { return places[packet.peer] != kNoPeer; });
+  for (packet::Packet& packet : out_.packets()) packet.peer = places[packet.peer];
+  next_copy_ = 0;  // a frame half flooded is flooded once more
 }
 
 void Outbound::forward(const packet::Packet& packet) noexcept {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "dataplane/plain.h"
 #include "dataplane/tables.h"
@@ -27,8 +28,9 @@ class Outbound {
 
   // Carries about `budget` packets.
   Result run(std::size_t budget) noexcept;
-  // Gives up what is kept, before the peers change. Each packet is counted as dropped.
-  void forget() noexcept;
+  // The peers change: what is kept goes on to where they are then (places: by index of now). What
+  // is for a peer that goes is counted as dropped.
+  void follow(std::span<const PeerIndex> places) noexcept;
   // A packet that came from one peer and goes to another (TAP): sent at once or dropped.
   void forward(const packet::Packet& packet) noexcept;
   // Sends what forward() gathered. A frame too big for the way to the other peer is dropped.

@@ -29,13 +29,24 @@ PeerTable::PeerTable(std::span<const PeerConfig> peers,
 void PeerTable::follow(const PeerTable& former, Instant now) {
   for (Peer& peer : peers_) {
     for (const Peer& old : former.peers_) {
-      if (old.record != peer.record || !old.endpoint || !peer.learns || !old.learns) continue;
-      peer.endpoint = old.endpoint;
-      peer.local = old.local;
+      if (old.record != peer.record || !old.endpoint || peer.learns != old.learns) continue;
+      if (peer.learns) peer.endpoint = old.endpoint;
+      if (peer.endpoint == old.endpoint) peer.local = old.local;
     }
     if (peer.endpoint) peer.last_heard = now;
     peer.record->set_endpoint(peer.endpoint);
   }
+}
+
+std::vector<PeerIndex> PeerTable::places_of(const PeerTable& former) const {
+  std::vector<PeerIndex> places;
+  for (const Peer& old : former.peers_) {
+    PeerIndex place = kNoPeer;
+    for (std::size_t i = 0; i < peers_.size(); ++i)
+      if (peers_[i].record == old.record) place = static_cast<PeerIndex>(i);
+    places.push_back(place);
+  }
+  return places;
 }
 
 PeerIndex PeerTable::find(const Endpoint& endpoint) const noexcept {

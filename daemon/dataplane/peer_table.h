@@ -17,9 +17,13 @@ class PeerTable {
   PeerTable(std::span<const PeerConfig> peers,
             std::span<const std::shared_ptr<PeerRecord>> records);
 
-  // Takes over from the table in use before what its learning peers have learned, and tells the
-  // records.
+  // Takes over from the table in use before where its learning peers are and how all are reached,
+  // and tells the records.
   void follow(const PeerTable& former, Instant now);
+
+  // Where the peers of the table in use before are in this one, by their indices there; kNoPeer:
+  // gone.
+  std::vector<PeerIndex> places_of(const PeerTable& former) const;
 
   std::size_t size() const noexcept { return peers_.size(); }
   Peer& operator[](PeerIndex index) noexcept { return peers_[index]; }

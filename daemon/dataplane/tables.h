@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/time.h"
@@ -21,7 +22,7 @@ struct Tables {
         captures(source) {}
 
   const bool frames;  // TAP: Ethernet frames; else IP packets
-  const bool allow_public_plaintext;
+  bool allow_public_plaintext;
   PeerTable peers;
   MacTable macs;
   TrafficCounter traffic;  // of all peers
@@ -30,11 +31,13 @@ struct Tables {
   std::vector<PeerIndex> moved;  // peers whose new endpoint is to be announced
   Instant now{};                 // read once per turn of the loop
 
-  void replace_peers(PeerTable wanted) {
+  // places: where those in use before are in the new table.
+  void replace_peers(PeerTable wanted, std::span<const PeerIndex> places) {
     wanted.follow(peers, now);
     peers = std::move(wanted);
-    macs.reset(peers.size());
-    moved.clear();
+    macs.renumber(places, peers.size());
+    for (PeerIndex& peer : moved) peer = places[peer];
+    std::erase(moved, kNoPeer);
     moved.reserve(peers.size());
   }
 

@@ -45,6 +45,7 @@ void Worker::set_peers(const std::vector<PeerConfig>& peers) {
                                     [&](const PeerConfig& old) { return old.name == peer.name; });
     if (known != configs_.end()) {
       records.push_back(records_[static_cast<std::size_t>(known - configs_.begin())]);
+      if (!peer.learns || !known->learns) records.back()->set_endpoint(peer.endpoint);
     } else {
       records.push_back(std::make_shared<PeerRecord>());
       records.back()->set_endpoint(peer.endpoint);
@@ -53,6 +54,10 @@ void Worker::set_peers(const std::vector<PeerConfig>& peers) {
   configs_ = peers;
   records_ = std::move(records);
   loop_->commands().post(SetPeers{PeerTable(configs_, records_)});
+}
+
+void Worker::set_allow_public_plaintext(bool allowed) {
+  loop_->commands().post(AllowPublic{allowed});
 }
 
 void Worker::set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint) {
@@ -69,6 +74,10 @@ std::optional<std::uint64_t> Worker::add_capture(UniqueFd pipe, const CaptureOpt
 
 void Worker::inject(std::vector<std::uint8_t> bytes, std::uint64_t token) {
   loop_->commands().post(Inject{std::move(bytes), token});
+}
+
+void Worker::ask_alive() {
+  loop_->commands().post(Ask{});
 }
 
 int Worker::event_fd() const noexcept {
@@ -91,6 +100,8 @@ std::vector<Event> Worker::take_events() {
     } else if (const auto* closed = std::get_if<CaptureClosed>(&notice)) {
       --captures_;
       events.emplace_back(CaptureEnded{closed->id, closed->lost});
+    } else if (std::holds_alternative<Answered>(notice)) {
+      events.emplace_back(Alive{});
     } else {
       events.emplace_back(InsideGone{});
     }

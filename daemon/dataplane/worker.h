@@ -45,7 +45,9 @@ struct CaptureEnded {
   std::uint64_t id = 0;
   std::uint64_t lost = 0;  // records lost because the reader was slow
 };
-using Event = std::variant<EndpointMoved, InsideGone, InjectDone, CaptureEnded>;
+// The answer to ask_alive().
+struct Alive {};
+using Event = std::variant<EndpointMoved, InsideGone, InjectDone, CaptureEnded, Alive>;
 
 struct Snapshot {
   Traffic traffic;  // of all peers, also of former ones
@@ -73,8 +75,9 @@ class Worker {
   void stop() noexcept;
 
   // Replaces all peers. Those with a known name keep their counters and, when they learn, their
-  // endpoint.
+  // endpoint and MAC addresses; packets on their way to them arrive.
   void set_peers(const std::vector<PeerConfig>& peers);
+  void set_allow_public_plaintext(bool allowed);
   // A configured endpoint (a host name resolved anew), or none.
   void set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint);
 
@@ -83,6 +86,9 @@ class Worker {
   std::optional<std::uint64_t> add_capture(UniqueFd pipe, const CaptureOptions& options);
   // Writes raw bytes into the interface; InjectDone with the token follows.
   void inject(std::vector<std::uint8_t> bytes, std::uint64_t token);
+
+  // Alive follows, once the worker has come round to it.
+  void ask_alive();
 
   // Readable when take_events() has something.
   int event_fd() const noexcept;

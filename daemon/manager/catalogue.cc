@@ -29,31 +29,34 @@ std::string_view word_of(config::Kind kind) {
   return kind == config::Kind::kTap ? "tap" : "tun";
 }
 
-ProfileEntry load(const std::string& name, const std::string& path, std::int64_t modified_ns) {
+ProfileEntry load(const std::string& name, const std::string& path) {
   ProfileEntry entry;
   entry.name = name;
   entry.path = path;
-  entry.time_usec = static_cast<std::uint64_t>(modified_ns / 1000);
   const config::Loaded loaded = config::load_file(path, name);
   if (loaded.profile) {
     entry.valid = true;
+    entry.time_usec = loaded.profile->modified_usec;
     entry.description = loaded.profile->description;
     entry.kind = word_of(loaded.profile->kind);
     entry.encryption = "none";
+    entry.active_session = loaded.profile->active_session;
   } else {
     entry.problem = config::summary(loaded.findings);
   }
   return entry;
 }
 
-std::vector<std::string> names_in(const std::string& folder) {
+// A folder that does not exist is empty; error: it cannot be read.
+std::vector<std::string> names_in(const std::string& folder, std::error_code& error) {
   std::vector<std::string> names;
-  std::error_code error;
   std::filesystem::directory_iterator entries(folder, error);
   while (!error && entries != std::filesystem::directory_iterator()) {
     names.push_back(entries->path().filename().string());
     entries.increment(error);
   }
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory)
+    error.clear();
   std::ranges::sort(names);
   return names;
 }
@@ -101,7 +104,7 @@ void Catalogue::refresh() {
   for (const auto& [name, version] : found) {
     const auto known = versions_.find(name);
     if (known != versions_.end() && known->second == version && !dirty_.contains(name)) continue;
-    ProfileEntry entry = load(name, version.path, version.modified_ns);
+    ProfileEntry entry = load(name, version.path);
     if (const ProfileEntry* before = find(name); before && *before == entry) continue;
     profiles_.insert_or_assign(name, std::move(entry));
     changed.push_back(name);
@@ -121,7 +124,11 @@ std::map<std::string, Catalogue::Version> Catalogue::scan() {
 }
 
 void Catalogue::scan_folder(const std::string& folder, std::map<std::string, Version>& found) {
-  for (const std::string& file : names_in(folder)) {
+  std::error_code error;
+  const std::vector<std::string> files = names_in(folder, error);
+  if (error) return keep_known(folder, error.message(), found);
+  unreadable_.erase(folder);
+  for (const std::string& file : files) {
     const std::string name(stem_of(file));
     if (name.empty() || found.contains(name)) continue;
     const std::string path = fmt::format("{}/{}", folder, file);
@@ -147,10 +154,22 @@ void Catalogue::scan_folder(const std::string& folder, std::map<std::string, Ver
   }
 }
 
+// That it cannot be read now (no descriptors left, another mode) does not mean that it is empty.
+void Catalogue::keep_known(const std::string& folder, const std::string& why,
+                           std::map<std::string, Version>& found) {
+  if (unreadable_.insert(folder).second)
+    log::warning("cannot read the profile folder {}: {}; its profiles stay as they were known",
+                 escaped(folder), why);
+  for (const auto& [name, version] : versions_)
+    if (version.path == fmt::format("{}/{}{}", folder, name, kSuffix)) found.emplace(name, version);
+  refresh_after(kRetry);
+}
+
 void Catalogue::warn_once(const std::string& subject, std::string_view problem) {
   constexpr std::size_t kRemembered = 1024;
   if (warned_.size() < kRemembered && warned_.insert(subject).second)
-    log::warning("profile {} is ignored: {}", escaped(subject), problem);
+    log::event(log::Event::kProfileIgnored, {}, "profile {} is ignored: {}", escaped(subject),
+               problem);
 }
 
 }  // namespace vpntun::manager

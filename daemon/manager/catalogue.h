@@ -24,7 +24,8 @@ struct ProfileEntry {
   std::string encryption;  // "none"; empty when the profile has errors
   bool valid = false;
   std::string problem;          // the first error and how many more there are; empty when valid
-  std::uint64_t time_usec = 0;  // modification time, microseconds since 1970
+  bool active_session = false;  // of [access]
+  std::uint64_t time_usec = 0;  // modification time, microseconds since 1970; 0 with errors
   bool operator==(const ProfileEntry&) const = default;
 };
 
@@ -58,6 +59,8 @@ class Catalogue {
   void refresh_after(Duration wait);
   std::map<std::string, Version> scan();
   void scan_folder(const std::string& folder, std::map<std::string, Version>& found);
+  void keep_known(const std::string& folder, const std::string& why,
+                  std::map<std::string, Version>& found);
   void warn_once(const std::string& subject, std::string_view problem);
 
   service::Loop& loop_;
@@ -65,8 +68,9 @@ class Catalogue {
   Changed changed_;
   std::map<std::string, ProfileEntry> profiles_;
   std::map<std::string, Version> versions_;
-  std::set<std::string> dirty_;   // names whose file was written since the last look
-  std::set<std::string> warned_;  // odd names already spoken of
+  std::set<std::string> dirty_;       // names whose file was written since the last look
+  std::set<std::string> unreadable_;  // folders, spoken of
+  std::set<std::string> warned_;      // odd names already spoken of
   service::EventSource debounce_;
   FolderWatch watch_;
 };

@@ -20,6 +20,10 @@ std::optional<Error> error_of(const std::string& name, const LaunchOutcome& outc
   return Error(outcome->kind, "tunnel {}: {}", name, outcome->text);
 }
 
+Error stopped_while_starting(const std::string& name) {
+  return Error(ErrorKind::kFailed, "tunnel {}: stopped while starting", name);
+}
+
 Reason reason_of(const LaunchFailure& failure) {
   return {.code = reason_code(failure.kind), .text = failure.text};
 }
@@ -30,6 +34,8 @@ Manager::Manager(service::Loop& loop, Catalogue& catalogue, Launcher& launcher)
     : loop_(loop), catalogue_(catalogue), launcher_(launcher) {
   launcher_.set_died(
       [this](const std::string& name, const LaunchOutcome& why) { died(name, why); });
+  launcher_.set_changing(
+      [this](const std::string& name, Lifecycle state) { changing(name, state); });
   catalogue_.on_changed([this](const std::string& name) { profile_changed(name); });
   for (const auto& [name, entry] : catalogue_.profiles()) get_or_add(name);
 }
@@ -46,6 +52,11 @@ const Tunnel& Manager::tunnel(const std::string& name) const {
     throw Error(ErrorKind::kNoSuchTunnel, "no tunnel \"{}\": there is no profile of that name",
                 escaped(name));
   return at->second;
+}
+
+bool Manager::is_user_tunnel(const std::string& name) const {
+  const ProfileEntry* entry = catalogue_.find(name);
+  return entry != nullptr && entry->active_session;
 }
 
 Tunnel& Manager::get(const std::string& name) {
@@ -79,21 +90,27 @@ void Manager::start(const std::string& name, Done done) {
     return done(std::nullopt);
   if (wanted.state() != Lifecycle::kStarting) check_startable(wanted);
   waiting_[name].for_start.push_back(std::move(done));
-  if (wanted.state() != Lifecycle::kStarting) launch(wanted);
+  if (wanted.state() != Lifecycle::kStarting) launch(wanted, Launch::kStart);
 }
 
-void Manager::launch(Tunnel& tunnel) {
+void Manager::launch(Tunnel& tunnel, Launch how) {
   const std::string name = tunnel.name();
-  waiting_[name].launching = true;
-  transition(tunnel, Lifecycle::kStarting);
-  launcher_.start(name,
-                  [this, name](const LaunchOutcome& outcome) { launch_ended(name, outcome); });
+  Waiting& waiting = waiting_[name];
+  waiting.launch = how;
+  waiting.stopping = false;
+  waiting.patience = {};
+  waiting.replaced_pid = tunnel.session() ? tunnel.session()->pid : 0;
+  if (tunnel.state() != Lifecycle::kStarting) transition(tunnel, Lifecycle::kStarting);
+  auto ended = [this, name, number = ++waiting.launches](const LaunchOutcome& outcome) {
+    if (number == waiting_[name].launches) launch_ended(name, outcome);
+  };
+  how == Launch::kStart ? launcher_.start(name, ended) : launcher_.restart(name, ended);
 }
 
 void Manager::launch_ended(const std::string& name, const LaunchOutcome& outcome) {
   Tunnel& started = get(name);  // listed as long as it is active
   Waiting& waiting = waiting_[name];
-  waiting.launching = false;
+  waiting.launch = Launch::kNone;
   if (started.state() != Lifecycle::kStarting) {
     // Stopped meanwhile: this is the end of that start.
     finish(std::exchange(waiting.for_start, {}), error_of(name, outcome));
@@ -103,7 +120,10 @@ void Manager::launch_ended(const std::string& name, const LaunchOutcome& outcome
   // be.
   const bool runs_already = outcome && outcome->kind == ErrorKind::kInProgress;
   if (outcome && !runs_already) return launch_failed(started, *outcome);
-  if (started.session()) return is_up(started);
+  if (started.session() && started.session()->pid != waiting.replaced_pid) {
+    if (!runs_already || started.session()->ready) is_up(started);
+    return;  // or the session's own word is to come
+  }
   be_patient(name, [this, name, outcome] {
     Tunnel& silent = get(name);
     if (silent.state() != Lifecycle::kStarting) return;
@@ -113,11 +133,25 @@ void Manager::launch_ended(const std::string& name, const LaunchOutcome& outcome
 
 void Manager::launch_failed(Tunnel& tunnel, const LaunchFailure& failure) {
   const std::string name = tunnel.name();
-  log::warning("tunnel {}: did not start: {}", name, failure.text);
-  tunnel.set_session(std::nullopt);
-  transition(tunnel, Lifecycle::kFailed, reason_of(failure));
+  settle_after(tunnel, failure);
   finish(std::exchange(waiting_[name].for_start, {}), error_of(name, failure));
   drop_if_gone(name);
+}
+
+// What was tried failed; a session that is still there runs on.
+void Manager::settle_after(Tunnel& tunnel, const LaunchFailure& failure) {
+  if (waiting_[tunnel.name()].on_bus && tunnel.session())
+    return transition(tunnel, Lifecycle::kRunning);
+  tunnel.set_session(std::nullopt);
+  const Lifecycle now = failure.again ? Lifecycle::kStarting : Lifecycle::kFailed;
+  if (tunnel.state() != now) return transition(tunnel, now, reason_of(failure));
+  tunnel.set_reason(reason_of(failure));
+  tell_changed(tunnel, now);
+}
+
+void Manager::stopped(Tunnel& tunnel) {
+  tunnel.set_session(std::nullopt);
+  transition(tunnel, Lifecycle::kStopped);
 }
 
 void Manager::is_up(Tunnel& tunnel) {
@@ -130,22 +164,16 @@ void Manager::is_up(Tunnel& tunnel) {
 void Manager::stop(const std::string& name, Done done) {
   Tunnel& wanted = get(name);
   switch (wanted.state()) {
-    case Lifecycle::kFailed:
-      transition(wanted, Lifecycle::kStopped);
-      [[fallthrough]];
     case Lifecycle::kStopped:
       done(std::nullopt);
       return drop_if_gone(name);
+    case Lifecycle::kFailed:  // to be forgotten
     case Lifecycle::kStopping:
-      waiting_[name].for_stop.push_back(std::move(done));
-      finish(std::exchange(waiting_[name].for_restart, {}),
-             Error(ErrorKind::kFailed, "tunnel {}: stopped while restarting", name));
-      return;
     case Lifecycle::kStarting:
     case Lifecycle::kRunning:
     case Lifecycle::kReloading:
       waiting_[name].for_stop.push_back(std::move(done));
-      return begin_stop(wanted);
+      if (!waiting_[name].stopping) begin_stop(wanted);
   }
 }
 
@@ -154,64 +182,87 @@ void Manager::restart(const std::string& name, Done done) {
   Tunnel& wanted = get(name);
   check_startable(wanted);
   if (!wanted.is_active()) return start(name, std::move(done));
-  waiting_[name].for_restart.push_back(std::move(done));
-  begin_stop(wanted);
+  Waiting& waiting = waiting_[name];
+  if (waiting.launch == Launch::kRestart)
+    throw Error(ErrorKind::kInProgress, "tunnel {}: it is being restarted", name);
+  finish(std::exchange(waiting.for_start, {}), stopped_while_starting(name));
+  waiting_[name].for_start.push_back(std::move(done));
+  launch(wanted, Launch::kRestart);
+}
+
+void Manager::begin_reload(const std::string& name) {
+  catalogue_.refresh();
+  Tunnel& wanted = get(name);
+  if (!wanted.is_active())
+    throw Error(ErrorKind::kNotRunning, "tunnel {}: it is not running", name);
+  if (wanted.state() != Lifecycle::kRunning)
+    throw Error(ErrorKind::kInProgress, "tunnel {}: it is {}", name, to_string(wanted.state()));
+  transition(wanted, Lifecycle::kReloading);
+}
+
+void Manager::end_reload(const std::string& name) {
+  const auto at = tunnels_.find(name);
+  if (at != tunnels_.end() && at->second.state() == Lifecycle::kReloading)
+    transition(at->second, Lifecycle::kRunning);
 }
 
 void Manager::begin_stop(Tunnel& tunnel) {
   const std::string name = tunnel.name();
   Waiting& waiting = waiting_[name];
   waiting.patience = {};
-  transition(tunnel, Lifecycle::kStopping);
+  waiting.stopping = true;
+  if (tunnel.is_active() && tunnel.state() != Lifecycle::kStopping)
+    transition(tunnel, Lifecycle::kStopping);
   // A start the launcher still owes the outcome of ends through it; one that waited for the bus
   // ends here.
-  if (!waiting_[name].launching)
-    finish(std::exchange(waiting_[name].for_start, {}),
-           Error(ErrorKind::kFailed, "tunnel {}: stopped while starting", name));
+  if (waiting_[name].launch == Launch::kNone)
+    finish(std::exchange(waiting_[name].for_start, {}), stopped_while_starting(name));
   launcher_.stop(name, [this, name](const LaunchOutcome& outcome) { stop_ended(name, outcome); });
 }
 
 void Manager::stop_ended(const std::string& name, const LaunchOutcome& outcome) {
-  Tunnel& stopped = get(name);
-  stopped.set_session(std::nullopt);
-  if (outcome)
-    transition(stopped, Lifecycle::kFailed, reason_of(*outcome));
-  else
-    transition(stopped, Lifecycle::kStopped);
+  Tunnel& told = get(name);
+  const bool current = std::exchange(waiting_[name].stopping, false);  // no start came after it
+  if (outcome) log::warning("tunnel {}: did not stop: {}", name, outcome->text);
+  if (current) outcome ? settle_after(told, *outcome) : stopped(told);
   finish(std::exchange(waiting_[name].for_stop, {}), error_of(name, outcome));
-  for (const Done& restarted : std::exchange(waiting_[name].for_restart, {})) {
-    try {
-      if (outcome) throw *error_of(name, outcome);
-      start(name, restarted);
-    } catch (const Error& error) {  // not stopped, or the profile went away
-      restarted(error);
-    }
-  }
   drop_if_gone(name);
 }
 
 void Manager::died(const std::string& name, const LaunchOutcome& outcome) {
   const auto at = tunnels_.find(name);
-  if (at == tunnels_.end() || !at->second.is_active()) return;
+  if (at == tunnels_.end()) return;
   Tunnel& dead = at->second;
-  if (dead.state() == Lifecycle::kStopping) return;  // stop_ended() tells
-  waiting_[name].patience = {};
-  dead.set_session(std::nullopt);
-  if (outcome) {
-    log::warning("tunnel {}: {}", name, outcome->text);
-    transition(dead, Lifecycle::kFailed, reason_of(*outcome));
-  } else {
-    transition(dead, Lifecycle::kStopped);
-  }
+  Waiting& waiting = waiting_[name];
+  if (waiting.launch != Launch::kNone || waiting.stopping) return;  // what we asked for will tell
+  waiting.patience = {};
+  waiting.on_bus = false;
+  if (outcome)
+    settle_after(dead, *outcome);
+  else if (dead.state() != Lifecycle::kStopped)
+    stopped(dead);
   finish(std::exchange(waiting_[name].for_start, {}),
-         outcome ? error_of(name, outcome)
+         outcome ? error_of(name, *outcome)
                  : Error(ErrorKind::kFailed, "tunnel {}: its session was stopped", name));
   drop_if_gone(name);
+}
+
+// Somebody else is at work on it.
+void Manager::changing(const std::string& name, Lifecycle state) {
+  Tunnel& changed = get_or_add(name);
+  Waiting& waiting = waiting_[name];
+  if (waiting.launch != Launch::kNone || waiting.stopping || changed.state() == state) return;
+  // Late, if its session is on the bus already; and what does not run cannot be stopped.
+  const bool credible = state == Lifecycle::kStarting ? !waiting.on_bus : changed.is_active();
+  if (!credible) return drop_if_gone(name);
+  waiting.patience = {};
+  transition(changed, state);
 }
 
 void Manager::session_found(const std::string& name, int pid) {
   if (!launcher_.adopt(name, pid)) return;
   Tunnel& found = get_or_add(name);
+  waiting_[name].on_bus = true;
   // A session after one that left the bus: nobody waits any longer to hear how that one ended.
   if (found.state() == Lifecycle::kRunning) waiting_[name].patience = {};
   if (!found.is_active()) transition(found, Lifecycle::kStarting);
@@ -219,31 +270,34 @@ void Manager::session_found(const std::string& name, int pid) {
 
 void Manager::session_appeared(const std::string& name, SessionFacts facts) {
   Tunnel& found = get_or_add(name);
-  if (found.state() == Lifecycle::kStopping) return;
+  if (waiting_[name].stopping) return;
   found.set_session(std::move(facts));
   const Waiting& waiting = waiting_[name];
-  if (found.state() == Lifecycle::kStarting && waiting.launching) return;  // READY=1 is to come
+  if (found.state() == Lifecycle::kStarting &&
+      (waiting.launch != Launch::kNone || !found.session()->ready))
+    return;  // READY=1 is to come
   if (found.state() == Lifecycle::kRunning || found.state() == Lifecycle::kReloading)
     tell_changed(found, found.state());
   else
     is_up(found);
 }
 
-void Manager::session_changed(const std::string& name, Health health, Reason reason) {
+void Manager::session_changed(const std::string& name, SessionFacts facts) {
   const auto at = tunnels_.find(name);
-  if (at == tunnels_.end() || !at->second.session()) return;
-  SessionFacts facts = *at->second.session();
-  facts.health = health;
-  facts.reason = std::move(reason);
-  if (facts == *at->second.session()) return;
-  at->second.set_session(std::move(facts));
-  tell_changed(at->second, at->second.state());
+  if (at == tunnels_.end() || !at->second.session() || facts == *at->second.session()) return;
+  Tunnel& changed = at->second;
+  changed.set_session(std::move(facts));
+  const bool began = changed.state() == Lifecycle::kStarting && changed.session()->ready &&
+                     waiting_[name].launch == Launch::kNone;
+  began ? is_up(changed) : tell_changed(changed, changed.state());
 }
 
 void Manager::session_vanished(const std::string& name) {
   const auto at = tunnels_.find(name);
-  if (at == tunnels_.end() || !at->second.is_active()) return;
-  if (at->second.state() == Lifecycle::kStopping || waiting_[name].launching) return;
+  if (at == tunnels_.end()) return;
+  waiting_[name].on_bus = false;
+  if (!at->second.is_active() || at->second.state() == Lifecycle::kStopping) return;
+  if (waiting_[name].launch != Launch::kNone) return at->second.set_session(std::nullopt);
   // The launcher knows why, and says so any moment.
   be_patient(name, [this, name] {
     died(name, LaunchFailure{ErrorKind::kLauncherFailed, "the session left the bus"});
@@ -264,8 +318,11 @@ void Manager::profile_changed(const std::string& name) {
 
 void Manager::transition(Tunnel& tunnel, Lifecycle to, Reason why) {
   const Lifecycle before = tunnel.state();
+  const log::Event event =
+      to == Lifecycle::kFailed ? log::Event::kTunnelFailed : log::Event::kTunnelChanged;
+  log::event(event, {.tunnel = tunnel.name(), .reason = why.code}, "tunnel {}: {}{}{}",
+             tunnel.name(), to_string(to), why.text.empty() ? "" : ", ", why.text);
   tunnel.transition(to, std::move(why));
-  log::info("tunnel {}: {}", tunnel.name(), to_string(to));
   tell_changed(tunnel, before);
 }
 

@@ -3,6 +3,7 @@
 // says about sessions. Holds nothing that a new manager could not learn again. Thread: control.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -38,42 +39,60 @@ class Manager {
   const std::map<std::string, Tunnel>& tunnels() const noexcept { return tunnels_; }
   // Throws Error kNoSuchTunnel.
   const Tunnel& tunnel(const std::string& name) const;
+  // Whether its profile leaves it to whoever sits at the machine.
+  bool is_user_tunnel(const std::string& name) const;
 
   // What can be said at once is thrown as Error: kNoSuchTunnel, kInvalidProfile, kInProgress (it is
   // being stopped). Running already: done. Starting: done when that start is.
   void start(const std::string& name, Done done);
   // Stopped already: done. Starting: the start ends with kFailed.
   void stop(const std::string& name, Done done);
-  // Stop, then start. A profile that cannot be started is refused before anything is stopped.
+  // A new session in the place of the old one: running -> starting -> running. A profile that
+  // cannot be started is refused before anything is stopped, and while a restart is under way there
+  // is no second one (kInProgress). Not active: a start.
   void restart(const std::string& name, Done done);
+
+  // The session was asked to take in its profile again: reloading until end_reload(). Throws Error:
+  // kNoSuchTunnel, kNotRunning, kInProgress (being started, stopped or reloaded).
+  void begin_reload(const std::string& name);
+  // Whatever came of it, also when the session ended meanwhile.
+  void end_reload(const std::string& name);
 
   // A session process is on the bus; it has not answered yet.
   void session_found(const std::string& name, int pid);
   // It answered: its tunnel is up.
   void session_appeared(const std::string& name, SessionFacts facts);
-  void session_changed(const std::string& name, Health health, Reason reason);
+  void session_changed(const std::string& name, SessionFacts facts);
   void session_vanished(const std::string& name);
 
  private:
+  enum class Launch { kNone, kStart, kRestart };
+
   // Who waits for what of one tunnel.
   struct Waiting {
     std::vector<Done> for_start;
     std::vector<Done> for_stop;
-    std::vector<Done> for_restart;  // its stop is under way, a start follows
-    bool launching = false;         // the launcher owes us the outcome of start()
-    service::EventSource patience;  // for what should follow at once from another side
+    Launch launch = Launch::kNone;   // the launcher owes us the outcome of that
+    int launches = 0;                // which one it is: what an earlier one says is old
+    std::uint32_t replaced_pid = 0;  // of the session that was there before it
+    bool stopping = false;           // the launcher owes us the outcome of stop()
+    bool on_bus = false;             // a session of it has its bus name
+    service::EventSource patience;   // for what should follow at once from another side
   };
 
   Tunnel& get(const std::string& name);
   void check_startable(const Tunnel& tunnel) const;
   Tunnel& get_or_add(const std::string& name);
   void profile_changed(const std::string& name);
-  void launch(Tunnel& tunnel);
+  void launch(Tunnel& tunnel, Launch how);
   void begin_stop(Tunnel& tunnel);
   void launch_ended(const std::string& name, const LaunchOutcome& outcome);
   void launch_failed(Tunnel& tunnel, const LaunchFailure& failure);
+  void settle_after(Tunnel& tunnel, const LaunchFailure& failure);
   void stop_ended(const std::string& name, const LaunchOutcome& outcome);
   void died(const std::string& name, const LaunchOutcome& outcome);
+  void changing(const std::string& name, Lifecycle state);
+  void stopped(Tunnel& tunnel);
   void is_up(Tunnel& tunnel);
   void transition(Tunnel& tunnel, Lifecycle to, Reason why = {});
   void tell_changed(const Tunnel& tunnel, Lifecycle before);

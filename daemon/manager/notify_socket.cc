@@ -35,25 +35,21 @@ void bind_to(int socket, const std::string& path) {
   if (::chmod(path.c_str(), 0600) != 0) throw_errno(errno, "protect the notify socket " + path);
 }
 
-// The sender, and nothing kept of descriptors that came along.
-pid_t sender_of(msghdr& message) {
-  pid_t sender = 0;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
+void take_control(msghdr& header, NotifySocket::Message& message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET) continue;
     if (part->cmsg_type == SCM_CREDENTIALS) {
       ucred credentials{};
       std::memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
-      sender = credentials.pid;
+      message.sender = credentials.pid;
     } else if (part->cmsg_type == SCM_RIGHTS) {
       for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
         int descriptor = -1;
         std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
-        ::close(descriptor);
+        message.fds.emplace_back(descriptor);
       }
     }
   }
-  return sender;
 }
 
 }  // namespace
@@ -85,6 +81,13 @@ NotifySocket::~NotifySocket() {
   if (own_folder_) ::rmdir(folder_.c_str());
 }
 
+std::optional<std::string_view> NotifySocket::Message::value_of(std::string_view name) const {
+  for (const std::string_view line : lines)
+    if (line.starts_with(name) && line.substr(name.size()).starts_with('='))
+      return line.substr(name.size() + 1);
+  return std::nullopt;
+}
+
 void NotifySocket::drain() {
   for (int count = 0; count < kMessagesPerTurn && receive_one(); ++count) {
   }
@@ -95,20 +98,22 @@ bool NotifySocket::receive_one() {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int) * 253)>
       control{};
   iovec part{.iov_base = text.data(), .iov_len = text.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t length = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  const ssize_t length = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (length < 0) return errno == EINTR;
-  const pid_t sender = sender_of(message);
+  Message message;
+  take_control(header, message);
   std::string_view rest(text.data(), static_cast<std::size_t>(length));
   while (!rest.empty()) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
-    received_(sender, line);
+    message.lines.emplace_back(line);
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
   }
+  received_(message);
   return true;
 }
 

@@ -5,8 +5,10 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "service/loop.h"
@@ -15,8 +17,15 @@ namespace vpntun::manager {
 
 class NotifySocket {
  public:
-  // assignment: one line of a message, "READY=1", "STATUS=text". sender: vouched for by the kernel.
-  using Received = std::function<void(pid_t sender, std::string_view assignment)>;
+  struct Message {
+    pid_t sender = 0;                // vouched for by the kernel
+    std::vector<std::string> lines;  // "READY=1", "STATUS=text"
+    std::vector<UniqueFd> fds;       // closed after the call, if nobody takes them
+
+    // The value of the first line "NAME=value"; nothing without one.
+    std::optional<std::string_view> value_of(std::string_view name) const;
+  };
+  using Received = std::function<void(Message& message)>;
 
   // Binds folder/notify; a socket left there by an earlier manager is replaced. folder is made, for
   // its owner only; empty: a new one under /tmp. Throws Error.

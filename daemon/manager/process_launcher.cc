@@ -1,11 +1,11 @@
 #include "manager/process_launcher.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "dbus/error_names.h"
+#include "manager/spawn.h"
 
 namespace vpntun::manager {
 
@@ -34,47 +35,15 @@ bool is_for_us_only(std::string_view variable) {
   return false;
 }
 
-std::vector<std::string> environment_with(const std::string& notify_socket) {
+std::vector<std::string> environment_with(const std::string& notify_socket, Duration watchdog) {
   std::vector<std::string> environment;
   for (char** at = environ; *at != nullptr; ++at)
     if (!is_for_us_only(*at)) environment.emplace_back(*at);
   environment.push_back("NOTIFY_SOCKET=" + notify_socket);
+  environment.push_back(fmt::format(
+      "WATCHDOG_USEC={}", std::chrono::duration_cast<std::chrono::microseconds>(watchdog).count()));
   return environment;
 }
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (std::string& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-// posix_spawn(3) attributes and file actions, freed on all ways out.
-struct SpawnSettings {
-  SpawnSettings() {
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_init(&files);
-    sigset_t signals;
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes, &signals);
-    sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes, &signals);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    // Ours are closed on exec; what we were started with ourselves may not be.
-    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-  }
-  ~SpawnSettings() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
-
-  posix_spawnattr_t attributes{};
-  posix_spawn_file_actions_t files{};
-};
 
 // A wait status of an unexpected end; nothing: it ended cleanly.
 LaunchOutcome outcome_of(int status, const std::string& status_text) {
@@ -91,13 +60,16 @@ LaunchOutcome outcome_of(int status, const std::string& status_text) {
       kind, fmt::format("the session process ended with status {}", WEXITSTATUS(status))};
 }
 
+const LaunchFailure kStoppedWhileStarting{ErrorKind::kFailed, "stopped while starting"};
+
 }  // namespace
 
 struct ProcessLauncher::Child {
   enum class Phase {
     kStarting,  // READY=1 is awaited
     kRunning,
-    kStopping,  // told to end: by stop(), or because it took too long to start
+    kStopping,    // told to end: by stop(), or because it took too long to start
+    kRestarting,  // told to end, and another one follows
   };
 
   pid_t pid = -1;
@@ -105,11 +77,14 @@ struct ProcessLauncher::Child {
   Phase phase = Phase::kStarting;
   bool said_stopping = false;
   std::string status_text;
+  bool starved = false;         // killed by the watchdog
   LaunchOutcome start_outcome;  // once the start is given up
   Done start_done;
   std::vector<Done> stop_done;
+  Done restart_done;
   service::EventSource exit;
-  service::EventSource timer;
+  service::EventSource timer;  // of the phase
+  service::EventSource watchdog;
 
   void signal(int number) const noexcept {
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0);
@@ -120,7 +95,7 @@ ProcessLauncher::ProcessLauncher(service::Loop& loop, Options options)
     : loop_(loop),
       options_(std::move(options)),
       notify_(loop, options_.runtime_folder,
-              [this](pid_t sender, std::string_view assignment) { received(sender, assignment); }) {
+              [this](NotifySocket::Message& message) { received(message); }) {
   if (options_.program.empty()) options_.program = running_program();
 }
 
@@ -136,15 +111,16 @@ void ProcessLauncher::defer(std::function<void()> work) {
 }
 
 void ProcessLauncher::start(const std::string& tunnel, Done done) {
-  if (children_.contains(tunnel)) {
-    defer([done = std::move(done)] {
-      done(LaunchFailure{ErrorKind::kInProgress, "a session of it runs already"});
-    });
-    return;
-  }
+  if (!children_.contains(tunnel)) return launch(tunnel, done);
+  defer([done = std::move(done)] {
+    done(LaunchFailure{ErrorKind::kInProgress, "a session of it runs already"});
+  });
+}
+
+void ProcessLauncher::launch(const std::string& tunnel, const Done& done) {
   auto child = std::make_unique<Child>();
   try {
-    child->pid = spawn(tunnel);
+    child->pid = spawn_session(tunnel);
     child->pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, child->pid, 0)));
     child->exit =
         loop_.add_child(child->pid, [this, tunnel](int status) { exited(tunnel, status); });
@@ -163,60 +139,97 @@ void ProcessLauncher::start(const std::string& tunnel, Done done) {
   }
 }
 
-pid_t ProcessLauncher::spawn(const std::string& tunnel) const {
+pid_t ProcessLauncher::spawn_session(const std::string& tunnel) const {
   std::vector<std::string> arguments{"vpntund", "--session", tunnel};
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  std::vector<std::string> environment = environment_with(notify_.path());
-  const SpawnSettings settings;
-  pid_t pid = -1;
-  const int result =
-      ::posix_spawn(&pid, options_.program.c_str(), &settings.files, &settings.attributes,
-                    pointers_to(arguments).data(), pointers_to(environment).data());
-  if (result != 0) throw_errno(result, "run " + options_.program);
-  return pid;
+  return spawn(options_.program, std::move(arguments),
+               environment_with(notify_.path(), options_.watchdog), stored_.of(tunnel));
 }
 
-void ProcessLauncher::received(pid_t sender, std::string_view assignment) {
-  constexpr std::string_view kStatus = "STATUS=";
-  for (const auto& [tunnel, child] : children_) {
-    if (child->pid != sender) continue;
-    if (assignment.starts_with(kStatus))
-      child->status_text = escaped(assignment.substr(kStatus.size()), 1000);
-    if (assignment == "STOPPING=1") child->said_stopping = true;
-    if (assignment != "READY=1" || child->phase != Child::Phase::kStarting) return;
-    child->phase = Child::Phase::kRunning;
-    child->timer = {};
-    if (Done done = std::exchange(child->start_done, {})) done(std::nullopt);
-    return;
-  }
+void ProcessLauncher::received(NotifySocket::Message& message) {
+  const auto at = std::ranges::find_if(
+      children_, [&](const auto& each) { return each.second->pid == message.sender; });
+  if (at == children_.end()) return;
+  const auto& [tunnel, child] = *at;
+  stored_.take(tunnel, message);
+  if (const auto status = message.value_of("STATUS")) child->status_text = escaped(*status, 1000);
+  if (message.value_of("STOPPING") == "1") child->said_stopping = true;
+  const bool ready = message.value_of("READY") == "1" && child->phase == Child::Phase::kStarting;
+  if (ready || message.value_of("WATCHDOG") == "1") feed_watchdog(tunnel);
+  if (!ready) return;
+  child->phase = Child::Phase::kRunning;
+  child->timer = {};
+  if (const Done done = std::exchange(child->start_done, {})) done(std::nullopt);
+}
+
+// In two steps: after a suspend, or when we were stopped ourselves, time has passed in which no
+// session could answer. The last quarter of its time it has in any case.
+void ProcessLauncher::feed_watchdog(const std::string& tunnel) {
+  children_.at(tunnel)->watchdog = loop_.add_timer(loop_.now() + options_.watchdog * 3 / 4,
+                                                   [this, tunnel] { last_quarter(tunnel); });
+}
+
+void ProcessLauncher::last_quarter(const std::string& tunnel) {
+  const Instant end = BootClock::now() + options_.watchdog / 4;
+  children_.at(tunnel)->watchdog = loop_.add_timer(end, [this, tunnel] {
+    log::event(log::Event::kSessionKilled, {.tunnel = tunnel},
+               "tunnel {}: its session does not answer, it is killed", tunnel);
+    Child& silent = *children_.at(tunnel);
+    silent.starved = true;
+    silent.signal(SIGKILL);
+  });
 }
 
 void ProcessLauncher::give_up_start(const std::string& tunnel) {
   const auto seconds =
       std::chrono::duration_cast<std::chrono::seconds>(options_.start_timeout).count();
-  children_.at(tunnel)->start_outcome =
-      LaunchFailure{ErrorKind::kTimeout, fmt::format("it was not ready within {} s", seconds)};
-  terminate(tunnel);
+  Child& child = *children_.at(tunnel);
+  child.start_outcome = LaunchFailure{
+      ErrorKind::kTimeout, fmt::format("it was not ready within {} s{}{}", seconds,
+                                       child.status_text.empty() ? "" : "; ", child.status_text)};
+  child.phase = Child::Phase::kStopping;
+  end(tunnel, SIGTERM);
 }
 
 void ProcessLauncher::stop(const std::string& tunnel, Done done) {
   const auto at = children_.find(tunnel);
   if (at == children_.end()) {
+    stored_.drop(tunnel);
     defer([done = std::move(done)] { done(std::nullopt); });
     return;
   }
-  at->second->stop_done.push_back(std::move(done));
-  if (at->second->phase == Child::Phase::kStopping) return;
-  at->second->start_outcome = LaunchFailure{ErrorKind::kFailed, "stopped while starting"};
-  terminate(tunnel);
+  Child& child = *at->second;
+  child.stop_done.push_back(std::move(done));
+  // What one that restarts has left in place is taken down by the one that follows.
+  if (child.phase == Child::Phase::kStopping || child.phase == Child::Phase::kRestarting) return;
+  child.start_outcome = kStoppedWhileStarting;
+  child.phase = Child::Phase::kStopping;
+  end(tunnel, SIGTERM);
 }
 
-void ProcessLauncher::terminate(const std::string& tunnel) {
+void ProcessLauncher::restart(const std::string& tunnel, Done done) {
+  const auto at = children_.find(tunnel);
+  if (at == children_.end()) return launch(tunnel, done);
+  Child& child = *at->second;
+  if (child.phase == Child::Phase::kStopping || child.phase == Child::Phase::kRestarting) {
+    defer([done = std::move(done)] {
+      done(LaunchFailure{ErrorKind::kInProgress, "it is being stopped or restarted"});
+    });
+    return;
+  }
+  child.start_outcome = kStoppedWhileStarting;
+  child.restart_done = std::move(done);
+  child.phase = Child::Phase::kRestarting;
+  end(tunnel, SIGUSR1);
+}
+
+void ProcessLauncher::end(const std::string& tunnel, int signal_number) {
   Child& child = *children_.at(tunnel);
-  child.phase = Child::Phase::kStopping;
-  child.signal(SIGTERM);
+  child.signal(signal_number);
+  child.watchdog = {};
   child.timer = loop_.add_timer(loop_.now() + options_.stop_timeout, [this, tunnel] {
-    log::warning("tunnel {}: its session does not end, it is killed", tunnel);
+    log::event(log::Event::kSessionKilled, {.tunnel = tunnel},
+               "tunnel {}: its session does not end, it is killed", tunnel);
     children_.at(tunnel)->signal(SIGKILL);
   });
 }
@@ -243,8 +256,14 @@ void ProcessLauncher::exited(const std::string& tunnel, int status) {
   children_.erase(tunnel);
   LaunchOutcome outcome = outcome_of(status, child->status_text);
   if (status == -1 && child->said_stopping) outcome.reset();
+  if (child->starved)
+    outcome = LaunchFailure{ErrorKind::kLauncherFailed,
+                            "the session process did not answer the watchdog, and was killed"};
+  // One that crashed has left its tunnel in place, for the next start.
+  if (child->phase == Child::Phase::kStopping || !outcome)
+    if (child->phase != Child::Phase::kRestarting) stored_.drop(tunnel);
   if (Done done = std::exchange(child->start_done, {})) {
-    if (child->phase == Child::Phase::kStopping) outcome = child->start_outcome;
+    if (child->start_outcome) outcome = child->start_outcome;
     if (!outcome)
       outcome = LaunchFailure{ErrorKind::kLauncherFailed,
                               "the session process ended before it was ready"};
@@ -252,7 +271,15 @@ void ProcessLauncher::exited(const std::string& tunnel, int status) {
   } else if (child->phase == Child::Phase::kRunning) {
     if (died_) died_(tunnel, outcome);
   }
+  if (child->phase == Child::Phase::kRestarting) return follow(tunnel, *child);
   for (const Done& done : child->stop_done) done(std::nullopt);
+}
+
+// Whoever wants it stopped meanwhile has to wait for the next session, which can take everything
+// down.
+void ProcessLauncher::follow(const std::string& tunnel, Child& before) {
+  launch(tunnel, before.restart_done);
+  for (Done& done : before.stop_done) stop(tunnel, std::move(done));
 }
 
 }  // namespace vpntun::manager

@@ -22,6 +22,7 @@ struct SessionFacts {
   std::string encryption;
   std::string profile_path;
   std::uint64_t profile_time_usec = 0;
+  bool ready = true;  // its start is done
   Health health = Health::kUnknown;
   Reason reason;
   bool operator==(const SessionFacts&) const = default;
@@ -55,6 +56,8 @@ class Tunnel {
   // The one way to another state; throws Error (kFailed) for a move that base/tunnel_state.h does
   // not allow.
   void transition(Lifecycle to, Reason why = {});
+  // The reason of the state it is in.
+  void set_reason(Reason why) { reason_ = std::move(why); }
   void set_profile(std::optional<ProfileEntry> profile) { profile_ = std::move(profile); }
   void set_session(std::optional<SessionFacts> session) { session_ = std::move(session); }
 

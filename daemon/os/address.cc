@@ -65,15 +65,15 @@ void remove_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& pref
                   fmt::format("remove address {} from interface {}", prefix.to_string(), index));
 }
 
-std::vector<InterfaceAddress> list_addresses(NetlinkSocket& netlink) {
+std::vector<InterfaceAddress> list_addresses(NetlinkSocket& netlink, unsigned index) {
   std::vector<InterfaceAddress> addresses;
   NetlinkMessage message(RTM_GETADDR, 0);
-  message.put_header<ifaddrmsg>().ifa_family = AF_UNSPEC;
+  message.put_header<ifaddrmsg>().ifa_index = index;  // of both families: AF_UNSPEC is 0
   netlink.dump(
       message, "list the addresses", [&] { addresses.clear(); },
       [&](const nlmsghdr& part) {
-        if (const std::optional<InterfaceAddress> address = parse_address(part))
-          addresses.push_back(*address);
+        const std::optional<InterfaceAddress> address = parse_address(part);
+        if (address && (index == 0 || address->index == index)) addresses.push_back(*address);
       });
   return addresses;
 }

@@ -25,8 +25,8 @@ std::optional<InterfaceAddress> parse_address(const nlmsghdr& message);
 // address that another interface has is accepted by the kernel: ask find_owner first.
 void add_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
 void remove_address(NetlinkSocket& netlink, unsigned index, const IpPrefix& prefix);
-// All interfaces, both families.
-std::vector<InterfaceAddress> list_addresses(NetlinkSocket& netlink);
+// Of one interface, which must exist, or (0) of all; both families. The kernel picks them out.
+std::vector<InterfaceAddress> list_addresses(NetlinkSocket& netlink, unsigned index = 0);
 // The interface that has this address now.
 std::optional<InterfaceAddress> find_owner(NetlinkSocket& netlink, const IpAddress& address);
 

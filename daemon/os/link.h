@@ -56,6 +56,8 @@ void create_veth(NetlinkSocket& netlink, const std::string& name, const std::str
 // IPv4 settings of one interface, read and set by message (IFLA_INET_CONF), without /proc/sys.
 bool forwarding_v4(NetlinkSocket& netlink, unsigned index);
 void set_forwarding_v4(NetlinkSocket& netlink, unsigned index, bool on);
+// Without it the kernel takes all addresses of a network away with the first of them.
+void set_promote_secondaries_v4(NetlinkSocket& netlink, unsigned index, bool on);
 // rp_filter: 0 off, 1 strict, 2 loose (RFC 3704). The kernel uses the larger of this and conf/all
 // (os/sysctl.h).
 unsigned rp_filter_v4(NetlinkSocket& netlink, unsigned index);

@@ -69,6 +69,10 @@ void set_forwarding_v4(NetlinkSocket& netlink, unsigned index, bool on) {
   set_setting(netlink, index, IPV4_DEVCONF_FORWARDING, on ? 1 : 0, "IPv4 forwarding");
 }
 
+void set_promote_secondaries_v4(NetlinkSocket& netlink, unsigned index, bool on) {
+  set_setting(netlink, index, IPV4_DEVCONF_PROMOTE_SECONDARIES, on ? 1 : 0, "promote_secondaries");
+}
+
 unsigned rp_filter_v4(NetlinkSocket& netlink, unsigned index) {
   return get_setting(netlink, index, IPV4_DEVCONF_RP_FILTER, "rp_filter");
 }

@@ -1,7 +1,9 @@
 #include "os/netns.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -96,6 +98,18 @@ Netns Netns::open(const std::string& name) {
   if (!fd || ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET)
     throw Error(ErrorKind::kNetworkNamespace, "there is no network namespace {}", name);
   return Netns(std::move(fd));
+}
+
+Netns Netns::of_tun(int fd) {
+  UniqueFd netns(::ioctl(fd, TUNGETDEVNETNS));
+  if (!netns) throw_errno(errno, "find the network namespace of a TUN descriptor");
+  return Netns(std::move(netns));
+}
+
+Netns Netns::of_socket(int fd) {
+  UniqueFd netns(::ioctl(fd, SIOCGSKNS));
+  if (!netns) throw_errno(errno, "find the network namespace of a socket");
+  return Netns(std::move(netns));
 }
 
 Netns Netns::create(const std::string& name) {

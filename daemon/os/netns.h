@@ -21,6 +21,10 @@ class Netns {
   // Creates and names. Errors: kNetworkNamespace (exists), kAccessDenied (CAP_SYS_ADMIN),
   // kInvalidArguments (the name).
   static Netns create(const std::string& name);
+  // Where a TUN descriptor's interface is, where a socket is. Errors: kFailed (another kind of
+  // descriptor, or the interface was deleted), kAccessDenied (CAP_NET_ADMIN there).
+  static Netns of_tun(int fd);
+  static Netns of_socket(int fd);
   // Without a name: gone with the last reference, socket or interface owner in it.
   static Netns create_anonymous();
 

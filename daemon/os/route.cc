@@ -209,18 +209,20 @@ void remove_route(NetlinkSocket& netlink, const Route& route) {
     throw_refusal(answer, fmt::format("remove route {}", describe(netlink, route)));
 }
 
-std::vector<Route> list_routes(NetlinkSocket& netlink) {
+std::vector<Route> list_routes(NetlinkSocket& netlink, unsigned index) {
   std::vector<Route> routes;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     NetlinkMessage message(RTM_GETROUTE, 0);
     message.put_header<rtmsg>().rtm_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
+    if (index != 0) mnl_attr_put_u32(message.header(), RTA_OIF, index);
     const std::size_t before = routes.size();
     netlink.dump(
         message, "list the routes", [&] { routes.resize(before); },
         [&](const nlmsghdr& part) {
           const std::optional<Route> route = parse_route(part);
           // Without IPv6 the kernel answers for the families it has.
-          if (route && route->destination.address.family() == family) routes.push_back(*route);
+          if (!route || route->destination.address.family() != family) return;
+          if (index == 0 || route->index == index) routes.push_back(*route);
         });
   }
   return routes;

@@ -37,8 +37,9 @@ std::optional<Route> parse_route(const nlmsghdr& message);
 void add_route(NetlinkSocket& netlink, const Route& route);
 // Errors: kFailed if there is none such.
 void remove_route(NetlinkSocket& netlink, const Route& route);
-// Unicast routes of the main table, both families.
-std::vector<Route> list_routes(NetlinkSocket& netlink);
+// Unicast routes of the main table, both families: through one interface, which must exist, or (0)
+// all. The kernel picks them out, so that a full table elsewhere costs little.
+std::vector<Route> list_routes(NetlinkSocket& netlink, unsigned index = 0);
 // Removes every route with this protocol number; returns how many.
 std::size_t sweep_routes(NetlinkSocket& netlink, std::uint8_t protocol = kRouteProtocol);
 

@@ -4,6 +4,8 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,11 +13,16 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "os/link.h"
+#include "os/netns.h"
 
 namespace vpntun::os {
 namespace {
 
 constexpr const char* kDevice = "/dev/net/tun";
+constexpr unsigned kDeviceMajor = 10;   // MISC_MAJOR
+constexpr unsigned kDeviceMinor = 200;  // TUN_MINOR in linux/miscdevice.h
 
 // A name the kernel takes, with at most one %d. dev_valid_name() and dev_alloc_name() in
 // net/core/dev.c.
@@ -30,6 +37,25 @@ bool is_name_pattern(const std::string& pattern) {
     const auto byte = static_cast<unsigned char>(c);
     return byte <= ' ' || byte == 0x7f || c == '/' || c == ':';
   });
+}
+
+// Whether the kernel could have made `name` from the pattern: %d is a number without leading zeros.
+bool fits(const std::string& name, const std::string& pattern) {
+  const std::size_t percent = pattern.find("%d");
+  if (percent == std::string::npos) return name == pattern;
+  const std::string tail = pattern.substr(percent + 2);
+  if (name.size() <= percent + tail.size() || !name.starts_with(pattern.substr(0, percent)) ||
+      !name.ends_with(tail))
+    return false;
+  const std::string number = name.substr(percent, name.size() - percent - tail.size());
+  return number.find_first_not_of("0123456789") == std::string::npos &&
+         (number == "0" || number[0] != '0');
+}
+
+bool is_tun_device(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) &&
+         info.st_rdev == makedev(kDeviceMajor, kDeviceMinor);
 }
 
 UniqueFd open_device() {
@@ -84,6 +110,29 @@ Tun Tun::open(const std::string& name_pattern, TunKind kind) {
   return Tun(std::move(fd), name, index);
 }
 
+Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind) {
+  if (!is_tun_device(fd.get())) throw Error(ErrorKind::kFailed, "it is no TUN descriptor");
+  ifreq request{};
+  if (::ioctl(fd.get(), TUNGETIFF, &request) < 0)
+    throw Error(ErrorKind::kFailed, "its interface was deleted");
+  const std::string name(request.ifr_name, ::strnlen(request.ifr_name, IFNAMSIZ));
+  const auto flags = static_cast<unsigned short>(request.ifr_flags);
+  if (((flags & IFF_TUN) != 0) != (kind == TunKind::kTun))
+    throw Error(ErrorKind::kFailed, "{} is of the other kind (TUN, TAP)", name);
+  // IFF_NO_PI cannot be asked for: its bit has another meaning here (IFF_NOFILTER).
+  if ((flags & (IFF_VNET_HDR | IFF_MULTI_QUEUE)) != 0)
+    throw Error(ErrorKind::kFailed, "packets of {} have another form", name);
+  if (!fits(name, name_pattern))
+    throw Error(ErrorKind::kFailed, "its interface is {}, not {}", name, name_pattern);
+  if (!(Netns::of_tun(fd.get()) == Netns::current()))
+    throw Error(ErrorKind::kFailed, "{} is in another network namespace", name);
+  const unsigned index = ::if_nametoindex(name.c_str());
+  if (index == 0) throw_errno(errno, fmt::format("find the interface {}", name));
+  if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+    throw_errno(errno, "set the mode of a TUN descriptor");
+  return Tun(std::move(fd), name, index);
+}
+
 bool Tun::receive(packet::Batch& batch) noexcept {
   while (!batch.full()) {
     const std::span<std::uint8_t> room = batch.room(batch.size());
@@ -113,6 +162,25 @@ void Tun::send(packet::Batch& batch) noexcept {
       packet.verdict = packet::SendVerdict::kRefused;
       packet.error_number = errno;
     }
+  }
+}
+
+void delete_interface(int tun_fd) noexcept {
+  ifreq request{};
+  if (!is_tun_device(tun_fd) || ::ioctl(tun_fd, TUNGETIFF, &request) < 0) return;
+  const auto delete_here = [&] {
+    NetlinkSocket netlink;
+    if (const auto link = find_link(netlink, std::string(request.ifr_name)))
+      delete_link(netlink, link->index);
+  };
+  try {
+    const Netns netns = Netns::of_tun(tun_fd);
+    // Entering the namespace it is in would need CAP_SYS_ADMIN.
+    if (netns == Netns::current()) return delete_here();
+    const NetnsScope scope(netns);
+    delete_here();
+  } catch (const std::exception& error) {
+    log::warning("delete the interface {}: {}", request.ifr_name, error.what());
   }
 }
 

@@ -21,6 +21,12 @@ class Tun final : public packet::InsidePort {
   // kInvalidArguments (no interface name).
   static Tun open(const std::string& name_pattern, TunKind kind);
 
+  // Goes on with the interface of a descriptor that an earlier process opened and the service
+  // manager kept. It must be what open() would make, as far as the interface's name, kind and
+  // namespace (that of the calling thread) go; its addresses, state and index are as they were.
+  // Errors: kFailed with what does not fit; the descriptor stays the caller's then.
+  static Tun adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind);
+
   Tun(Tun&&) noexcept = default;
   Tun& operator=(Tun&&) noexcept = default;
 
@@ -40,5 +46,9 @@ class Tun final : public packet::InsidePort {
   std::string name_;
   unsigned index_;
 };
+
+// Deletes the interface of a TUN descriptor, whoever else has a copy of it. A refusal is logged;
+// one that is gone is fine.
+void delete_interface(int tun_fd) noexcept;
 
 }  // namespace vpntun::os

@@ -1,5 +1,6 @@
 #include "os/udp.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "os/netns.h"
 #include "os/udp_message.h"
 
 namespace vpntun::os {
@@ -20,6 +22,19 @@ constexpr int kPendingErrors = 4;  // asynchronous errors taken off per receive
 
 void set_option(int fd, int level, int option, int value, std::string_view attempted) {
   if (::setsockopt(fd, level, option, &value, sizeof(value)) < 0) throw_errno(errno, attempted);
+}
+
+// -1: there is no such option, or no such socket.
+int get_option(int fd, int level, int option) noexcept {
+  int value = -1;
+  socklen_t length = sizeof(value);
+  return ::getsockopt(fd, level, option, &value, &length) < 0 ? -1 : value;
+}
+
+bool is_connected(int fd) noexcept {
+  sockaddr_storage remote{};
+  socklen_t length = sizeof(remote);
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&remote), &length) == 0;
 }
 
 // Beyond net.core.rmem_max where the process may, else as much as it may.
@@ -39,31 +54,44 @@ void set_mtu_discovery(int fd, Family family, int mode) noexcept {
 }
 static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO && IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT);
 
-// An unbound socket with what holds for every packet. The IPv4 options apply to IPv4 datagrams of
-// an IPv6 socket too.
+// What holds for every packet. The IPv4 options apply to IPv4 datagrams of an IPv6 socket too.
+void set_options(int fd, Family family, const UdpOptions& options, std::string_view attempted) {
+  set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, attempted);
+  set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, attempted);
+  if (family == Family::kIpv6) {
+    set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, attempted);
+    set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, attempted);
+  }
+  if (static_cast<int>(options.mark) != get_option(fd, SOL_SOCKET, SO_MARK))
+    set_option(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);
+}
+
+// Unbound. Empty: the kernel does not have the family.
 UniqueFd open_socket(Family family, const UdpOptions& options, std::string_view attempted) {
   const bool v6 = family == Family::kIpv6;
   UniqueFd fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd && errno == EAFNOSUPPORT) return fd;
   if (!fd) throw_errno(errno, attempted);
-  set_option(fd.get(), IPPROTO_IP, IP_PKTINFO, 1, attempted);
-  set_option(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, attempted);
-  if (v6) {
-    set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0, attempted);
-    set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, attempted);
-    set_option(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, attempted);
-  }
-  if (options.mark != 0)
-    set_option(fd.get(), SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);
+  if (v6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0, attempted);
+  set_options(fd.get(), family, options, attempted);
   return fd;
 }
 
-std::uint16_t bound_port(int fd, std::string_view attempted) {
+// Of both families where the kernel has IPv6.
+std::pair<UniqueFd, Family> open_widest(const UdpOptions& options, std::string_view attempted) {
+  UniqueFd fd = open_socket(Family::kIpv6, options, attempted);
+  if (fd) return {std::move(fd), Family::kIpv6};
+  fd = open_socket(Family::kIpv4, options, attempted);
+  if (!fd) throw_errno(EAFNOSUPPORT, attempted);
+  return {std::move(fd), Family::kIpv4};
+}
+
+Endpoint bound_to(int fd, std::string_view attempted) {
   sockaddr_storage local{};
   socklen_t length = sizeof(local);
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) < 0)
     throw_errno(errno, attempted);
-  return endpoint_of(local).port;
+  return endpoint_of(local);
 }
 
 void refuse(Packet& packet, int error_number) noexcept {
@@ -93,13 +121,7 @@ UdpSocket::~UdpSocket() = default;
 
 UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
   const std::string attempted = fmt::format("open UDP port {}", port);
-  Family family = Family::kIpv6;
-  UniqueFd fd = open_socket(family, options, attempted);
-  if (!fd) {
-    family = Family::kIpv4;
-    fd = open_socket(family, options, attempted);
-  }
-  if (!fd) throw_errno(EAFNOSUPPORT, attempted);
+  auto [fd, family] = open_widest(options, attempted);
   set_buffers(fd.get(), options.buffer_bytes);
 
   sockaddr_storage any{};
@@ -108,8 +130,29 @@ UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
     if (errno == EADDRINUSE) throw Error(ErrorKind::kAddressInUse, "UDP port {} is in use", port);
     throw_errno(errno, attempted);
   }
-  const std::uint16_t bound = bound_port(fd.get(), attempted);
+  const std::uint16_t bound = bound_to(fd.get(), attempted).port;
   return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound);
+}
+
+UdpSocket UdpSocket::adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& options) {
+  constexpr std::string_view kAttempted = "adopt a UDP socket";
+  auto [probe, family] = open_widest(options, kAttempted);
+  if (get_option(fd.get(), SOL_SOCKET, SO_PROTOCOL) != IPPROTO_UDP)
+    throw Error(ErrorKind::kFailed, "it is no UDP socket");
+  if (get_option(fd.get(), SOL_SOCKET, SO_DOMAIN) !=
+          get_option(probe.get(), SOL_SOCKET, SO_DOMAIN) ||
+      (family == Family::kIpv6 && get_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY) != 0))
+    throw Error(ErrorKind::kFailed, "it is of other address families");
+  const Endpoint bound = bound_to(fd.get(), kAttempted);
+  if (!bound.address.is_unspecified() || bound.port == 0 || (port != 0 && port != bound.port))
+    throw Error(ErrorKind::kFailed, "it is bound to {}, not to port {}", bound.to_string(), port);
+  if (is_connected(fd.get())) throw Error(ErrorKind::kFailed, "it is connected");
+  if (!(Netns::of_socket(fd.get()) == Netns::current()))
+    throw Error(ErrorKind::kFailed, "it is in another network namespace");
+  set_options(fd.get(), family, options, kAttempted);
+  set_buffers(fd.get(), options.buffer_bytes);
+  if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) throw_errno(errno, kAttempted);
+  return UdpSocket(std::move(fd), std::move(probe), family, bound.port);
 }
 
 std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {

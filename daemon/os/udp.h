@@ -26,6 +26,12 @@ class UdpSocket final : public packet::OutsidePort {
   // Errors: kAddressInUse ("UDP port 9090 is in use"), kAccessDenied.
   static UdpSocket bind(std::uint16_t port, const UdpOptions& options = {});
 
+  // Goes on with a socket that an earlier process bound and the service manager kept, its queue and
+  // all. It must be what bind() would make: port (0: any), families, namespace of the calling
+  // thread. Options are set anew. Errors: kFailed with what does not fit; the descriptor stays the
+  // caller's then.
+  static UdpSocket adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& options = {});
+
   UdpSocket(UdpSocket&&) noexcept;
   UdpSocket& operator=(UdpSocket&&) noexcept;
   ~UdpSocket() override;

@@ -11,4 +11,7 @@ void notify_stopping();
 // One line for `systemctl status` and for the error reply of Start. Line breaks become spaces.
 void notify_status(std::string_view text);
 
+// systemd started this very process, and starts it again as the unit says.
+bool started_by_systemd();
+
 }  // namespace vpntun::service

@@ -68,6 +68,7 @@ void find_host_faults(const Facts& facts, std::vector<Ranked>& found) {
   if (!facts.masquerade_failure.empty())
     degraded("masquerade-failed",
              fmt::format("masquerading could not be set up: {}", facts.masquerade_failure));
+  if (!facts.dns_failure.empty()) degraded("dns-unavailable", facts.dns_failure);
 }
 
 // The tunnel's health from its peers' alone.
@@ -87,20 +88,19 @@ Judgement unusable_name(const PeerFacts& peer) {
   switch (peer.name_state) {
     case NameState::kPending:
       return {Health::kUnknown,
-              {"resolving",
-               fmt::format("the name {} of peer {} is being resolved", peer.host, peer.name)}};
+              {"resolving", fmt::format("the name of peer {} is being resolved", peer.name)}};
     case NameState::kPublicPlaintext:
       return {Health::kFailing,
               {"public-plaintext",
-               fmt::format("peer {} is not used: {} is the public address {}, and packets would "
-                           "travel there unencrypted; give a private address, or allow it with "
-                           "allow-public-plaintext = true",
-                           peer.name, peer.host, peer.name_failure)}};
+               fmt::format("peer {} is not used: its name leads to a public address, and packets "
+                           "would travel there unencrypted; give a private address, or allow it "
+                           "with allow-public-plaintext = true",
+                           peer.name)}};
     default:
       return {Health::kFailing,
               {"unresolved",
-               fmt::format("the name {} of peer {} cannot be resolved ({}); tried again every 10 s",
-                           peer.host, peer.name, peer.name_failure)}};
+               fmt::format("the name of peer {} cannot be resolved ({}); tried again every 10 s",
+                           peer.name, peer.name_failure)}};
   }
 }
 
@@ -132,17 +132,16 @@ Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now) {
   if (peer.endpoint_through_tunnel)
     return {Health::kFailing,
             {"endpoint-through-tunnel",
-             fmt::format("the route to {} of peer {} leads into the tunnel itself; add a route to "
-                         "it outside, or take it out of allowed-ips",
-                         peer.endpoint->to_string(), peer.name)}};
+             fmt::format("the route to peer {} leads into the tunnel itself; add a route to its "
+                         "endpoint outside, or take it out of allowed-ips",
+                         peer.name)}};
   const Exchange& exchange = peer.exchange;
   if (waits_in_vain(exchange, frames, now))
     return {Health::kFailing,
             {"no-reply",
-             fmt::format("packets go out, none come back ({:.0f} s): check that peer {} at {} is "
-                         "running and that UDP passes",
-                         seconds(now - exchange.unanswered_since), peer.name,
-                         peer.endpoint->to_string())}};
+             fmt::format("packets go out, none come back ({:.0f} s): check that peer {} is running "
+                         "at its endpoint and that UDP passes",
+                         seconds(now - exchange.unanswered_since), peer.name)}};
   if (exchange.last_rx != Instant{}) return {Health::kHealthy, {}};
   return {Health::kUnknown,
           {"no-traffic", fmt::format("no packet came from peer {} yet", peer.name)}};

@@ -42,7 +42,6 @@ enum class NameState {
 
 struct PeerFacts {
   std::string name;
-  std::string host;                  // of a name to be resolved
   std::optional<Endpoint> endpoint;  // where packets go now
   NameState name_state = NameState::kNotNeeded;
   std::string name_failure;  // of the last lookup; the public address with kPublicPlaintext
@@ -58,6 +57,7 @@ struct Facts {
   std::vector<std::string> forwarding_off;  // interfaces where IPv4 forwarding was wanted
   bool forwarding_v6_off = false;           // wanted, and off in this namespace
   std::string masquerade_failure;           // empty: not wanted, or installed
+  std::string dns_failure;                  // empty: not wanted, or systemd-resolved knows
   std::vector<PeerFacts> peers;
 };
 

@@ -20,39 +20,46 @@ bool has_name(const os::Link& link, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// A new namespace has lo, and on some kernels fallback devices (sit0, tunl0, ...).
-std::vector<std::string> link_names(const os::Netns& netns) {
-  const os::NetnsScope scope(netns);
-  os::NetlinkSocket netlink;
-  std::vector<std::string> names;
-  for (const os::Link& link : os::list_links(netlink)) names.push_back(link.name);
-  std::sort(names.begin(), names.end());
-  return names;
+bool is_any_of(const os::Link& link, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name == link.name || has_name(link, name);
+  });
 }
 
-os::Netns create_or_take_over(const std::string& name) {
-  if (os::netns_exists(name)) {
-    os::Netns left_over = os::Netns::open(name);
-    if (link_names(left_over) != link_names(os::Netns::create_anonymous()))
-      throw Error(ErrorKind::kNetworkNamespace,
-                  "the network namespace {} exists already and is in use; join it "
-                  "(netns mode = \"join\") or choose another name",
-                  name);
-    log::notice("network namespace {} was left over and is taken over", name);
-    return left_over;
-  }
-  return os::Netns::create(name);
+// On the loopback interface of a namespace that a tunnel made.
+std::string netns_mark(const std::string& tunnel) {
+  return "vpntun-netns-" + tunnel;
 }
 
-void set_loopback_up(const os::Netns& netns) {
+bool is_made_by(const os::Netns& netns, const std::string& tunnel) {
   const os::NetnsScope scope(netns);
   os::NetlinkSocket netlink;
-  os::set_link_up(netlink, os::get_link(netlink, "lo").index, true);
+  return has_name(os::get_link(netlink, "lo"), netns_mark(tunnel));
+}
+
+void prepare_loopback(const os::Netns& netns, const std::string& tunnel) {
+  const os::NetnsScope scope(netns);
+  os::NetlinkSocket netlink;
+  const unsigned loopback = os::get_link(netlink, "lo").index;
+  os::add_alternative_name(netlink, loopback, netns_mark(tunnel));
+  os::set_link_up(netlink, loopback, true);
+}
+
+os::Netns create_or_take_over(const std::string& name, const std::string& tunnel) {
+  if (!os::netns_exists(name)) return os::Netns::create(name);
+  os::Netns left_over = os::Netns::open(name);
+  if (!is_made_by(left_over, tunnel))
+    throw Error(ErrorKind::kNetworkNamespace,
+                "the network namespace {} exists already, and is not of this tunnel; join it "
+                "(netns mode = \"join\") or choose another name",
+                name);
+  log::info("network namespace {} is taken over", name);
+  return left_over;
 }
 
 }  // namespace
 
-Namespaces::Namespaces(const config::Netns& wanted)
+Namespaces::Namespaces(const config::Netns& wanted, const std::string& tunnel)
     : socket_inside_(wanted.socket == config::Netns::Socket::kInside) {
   switch (wanted.mode) {
     case config::Netns::Mode::kNone:
@@ -61,10 +68,10 @@ Namespaces::Namespaces(const config::Netns& wanted)
       inside_ = std::make_shared<const os::Netns>(os::Netns::open(wanted.name));
       break;
     case config::Netns::Mode::kCreate:
-      inside_ = std::make_shared<const os::Netns>(create_or_take_over(wanted.name));
+      inside_ = std::make_shared<const os::Netns>(create_or_take_over(wanted.name, tunnel));
       created_ = wanted.name;
       try {
-        set_loopback_up(*inside_);
+        prepare_loopback(*inside_, tunnel);
       } catch (const Error&) {
         os::remove_netns(created_);
         throw;
@@ -98,20 +105,38 @@ Forwarding::Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
                        const std::vector<std::string>& interfaces)
     : netlink_(netlink), tunnel_(std::move(tunnel)) {
   for (const os::Link& link : os::list_links(netlink_)) {
-    if (!has_name(link, mark(link.index))) continue;
+    if (!has_name(link, mark(link.index)) || is_any_of(link, interfaces)) continue;
     log::notice("forwarding on {}, of an earlier run, is given up", link.name);
     leave(link.name, link.index);
   }
-  try {
-    for (const std::string& name : interfaces) switch_on(name);
-  } catch (const Error&) {
-    leave_all();
-    throw;
-  }
+  replace(interfaces);
 }
 
 Forwarding::~Forwarding() {
-  leave_all();
+  leave_from(0);
+}
+
+void Forwarding::replace(const std::vector<std::string>& interfaces) {
+  const std::size_t before = settings_.size();
+  try {
+    for (const std::string& name : interfaces)
+      if (!holds(name)) switch_on(name);
+  } catch (const Error&) {
+    leave_from(before);
+    throw;
+  }
+  const auto stay =
+      std::stable_partition(settings_.begin(), settings_.end(), [&](const Setting& setting) {
+        return std::ranges::find(interfaces, setting.name) != interfaces.end();
+      });
+  leave_from(static_cast<std::size_t>(stay - settings_.begin()));
+}
+
+bool Forwarding::holds(const std::string& name) const {
+  const auto link = os::find_link(netlink_, name);
+  return std::ranges::any_of(settings_, [&](const Setting& setting) {
+    return setting.name == name && link && setting.index == link->index;
+  });
 }
 
 // A mark is there before forwarding is on, and looked for after: on without a mark is not ours.
@@ -138,9 +163,9 @@ void Forwarding::leave(const std::string& name, unsigned index) noexcept {
   }
 }
 
-void Forwarding::leave_all() noexcept {
-  for (const Setting& setting : settings_)
-    if (setting.marked) leave(setting.name, setting.index);
+void Forwarding::leave_from(std::size_t first) noexcept {
+  for (; settings_.size() > first; settings_.pop_back())
+    if (settings_.back().marked) leave(settings_.back().name, settings_.back().index);
 }
 
 bool Forwarding::is_marked(unsigned index) const {
@@ -164,16 +189,22 @@ std::vector<std::string> Forwarding::off() const {
 
 Masquerade::Masquerade(const Namespaces& namespaces, std::string tunnel,
                        const std::string& interface, bool wanted)
-    : namespaces_(namespaces), tunnel_(std::move(tunnel)) {
+    : namespaces_(namespaces), tunnel_(std::move(tunnel)), interface_(interface) {
+  replace(wanted);
+}
+
+void Masquerade::replace(bool wanted) {
   try {
     namespaces_.at_interface([&] {
-      if (wanted) return os::install_masquerade(tunnel_, interface);
-      if (os::remove_masquerade(tunnel_)) log::notice("masquerading of an earlier run removed");
+      if (wanted) return os::install_masquerade(tunnel_, interface_);
+      if (os::remove_masquerade(tunnel_) && !installed_)
+        log::notice("masquerading of an earlier run removed");
     });
     installed_ = wanted;
+    failure_.clear();
   } catch (const Error& error) {
     if (wanted && error.kind() != ErrorKind::kNotSupported) throw;
-    if (wanted) failure_ = error.what();
+    failure_ = wanted ? error.what() : "";
   }
 }
 
@@ -183,6 +214,35 @@ Masquerade::~Masquerade() {
     namespaces_.at_interface([&] { return os::remove_masquerade(tunnel_); });
   } catch (const Error& error) {
     log::warning("{}", error.what());
+  }
+}
+
+namespace {
+
+void give_up_here(const std::string& tunnel) {
+  os::NetlinkSocket netlink;
+  const Forwarding none(netlink, tunnel, {});
+  try {
+    os::remove_masquerade(tunnel);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotSupported) throw;
+  }
+}
+
+}  // namespace
+
+void give_up_leftovers(const os::Netns& netns, const std::string& tunnel) noexcept {
+  try {
+    // Entering the namespace we are in would need CAP_SYS_ADMIN, and that one nobody made for us.
+    if (netns == os::Netns::current()) return give_up_here(tunnel);
+    if (!is_made_by(netns, tunnel)) {
+      const os::NetnsScope scope(netns);
+      return give_up_here(tunnel);
+    }
+    for (const std::string& name : os::list_netns())
+      if (os::netns_exists(name) && os::Netns::open(name) == netns) os::remove_netns(name);
+  } catch (const std::exception& error) {
+    log::warning("give up what an earlier session left: {}", error.what());
   }
 }
 

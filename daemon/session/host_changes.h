@@ -19,9 +19,10 @@ namespace vpntun::session {
 // Where the interface lives and where the UDP socket lives.
 class Namespaces {
  public:
-  // Creates or opens the profile's namespace. An existing one is taken over with kCreate only when
-  // it is as empty as a new one (a crash left it). Errors: kNetworkNamespace, kAccessDenied.
-  explicit Namespaces(const config::Netns& wanted);
+  // Creates or opens the profile's namespace. A created one carries a mark of its tunnel; one that
+  // exists is taken over with kCreate only when it has it (an earlier session left it). Errors:
+  // kNetworkNamespace, kAccessDenied.
+  Namespaces(const config::Netns& wanted, const std::string& tunnel);
   ~Namespaces();  // removes the name of a created one
   Namespaces(const Namespaces&) = delete;
   Namespaces& operator=(const Namespaces&) = delete;
@@ -37,6 +38,8 @@ class Namespaces {
   }
   // Looks names up where the socket lives, on whatever thread; it keeps the namespace by itself.
   Resolver::Lookup lookup_at_socket() const;
+  // A session follows that takes it over.
+  void release() noexcept { created_.clear(); }
   // Interface and socket share a namespace.
   bool together() const noexcept { return !inside_ || socket_inside_; }
 
@@ -61,15 +64,20 @@ class Namespaces {
 // it stays on.
 class Forwarding {
  public:
-  // Undoes what an earlier run of this tunnel left, then switches on; what was done is undone when
-  // not all could be. netlink: of the interfaces' namespace; must outlive this. Errors: kFailed (no
-  // such interface), kAccessDenied.
+  // Switches on, or goes on with what an earlier run of this tunnel switched on, without a gap;
+  // undoes what that left elsewhere. What was done is undone when not all could be. netlink: of the
+  // interfaces' namespace; must outlive this. Errors: kFailed (no such interface), kAccessDenied.
   Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
              const std::vector<std::string>& interfaces);
   ~Forwarding();
   Forwarding(const Forwarding&) = delete;
   Forwarding& operator=(const Forwarding&) = delete;
 
+  // Other interfaces than before: first those that are new, then those that are not wanted any more
+  // are given up. Errors as the constructor's; nothing has changed then.
+  void replace(const std::vector<std::string>& interfaces);
+  // A session follows that takes it over.
+  void release() noexcept { settings_.clear(); }
   // The interfaces where it is off after all.
   std::vector<std::string> off() const;
 
@@ -80,9 +88,10 @@ class Forwarding {
     bool marked = false;
   };
   void switch_on(const std::string& name);
+  bool holds(const std::string& name) const;
   void leave(const std::string& name, unsigned index) noexcept;
-  void leave_all() noexcept;
-  bool is_marked(unsigned index) const;  // by any tunnel
+  void leave_from(std::size_t first) noexcept;  // of settings_
+  bool is_marked(unsigned index) const;         // by any tunnel
   std::string mark(unsigned index) const;
 
   os::NetlinkSocket& netlink_;
@@ -92,22 +101,31 @@ class Forwarding {
 
 class Masquerade {
  public:
-  // Takes away what a crashed session of this tunnel left; then installs if wanted. A kernel that
-  // cannot is a failure() to be shown, other errors are thrown.
+  // Installs, replacing what an earlier run of this tunnel left in one step, or takes that away. A
+  // kernel that cannot is a failure() to be shown, other errors are thrown.
   Masquerade(const Namespaces& namespaces, std::string tunnel, const std::string& interface,
              bool wanted);
   ~Masquerade();
   Masquerade(const Masquerade&) = delete;
   Masquerade& operator=(const Masquerade&) = delete;
 
+  // Installs or takes away. Errors as the constructor's; nothing has changed then.
+  void replace(bool wanted);
+  // A session follows that takes it over.
+  void release() noexcept { installed_ = false; }
   bool installed() const noexcept { return installed_; }
   const std::string& failure() const noexcept { return failure_; }
 
  private:
   const Namespaces& namespaces_;
   std::string tunnel_;
+  std::string interface_;
   bool installed_ = false;
   std::string failure_;
 };
+
+// What an earlier run of the tunnel left in a namespace that is not wanted any longer: forwarding,
+// masquerading, the namespace itself where that run made it. Never throws; what fails is logged.
+void give_up_leftovers(const os::Netns& netns, const std::string& tunnel) noexcept;
 
 }  // namespace vpntun::session

@@ -56,6 +56,18 @@ HostConfig host_config_of(const config::Profile& profile) {
   return wanted;
 }
 
+HostSteps steps_to(const HostConfig& wanted, const HostSeen& seen,
+                   const std::vector<IpPrefix>* former) {
+  HostSteps steps;
+  steps.new_addresses = missing(wanted.addresses, seen.addresses);
+  steps.new_routes = missing(wanted.routes, seen.routes);
+  steps.old_routes = missing(seen.own_routes, wanted.routes);
+  for (const IpPrefix& address : missing(seen.addresses, wanted.addresses))
+    if (former != nullptr ? holds(*former, address) : !address.address.is_link_local())
+      steps.old_addresses.push_back(address);
+  return steps;
+}
+
 HostDrift drift_of(const HostConfig& wanted, const HostSeen& seen) {
   HostDrift drift;
   drift.interface_down = wanted.up && !seen.up;

@@ -33,8 +33,20 @@ bool speaks_ipv6(const config::Profile& profile);
 struct HostSeen {
   bool up = true;
   std::vector<IpPrefix> addresses;
-  std::vector<IpPrefix> routes;
+  std::vector<IpPrefix> routes;           // whoever made them
+  std::vector<IpPrefix> own_routes = {};  // those with our mark
 };
+
+// What makes the interface as wanted. What stays is not among it.
+struct HostSteps {
+  std::vector<IpPrefix> new_addresses, new_routes, old_routes, old_addresses;
+  bool operator==(const HostSteps&) const = default;
+};
+// former: the addresses that the profile wanted before; what else is there was put there by hand.
+// Null: not known; then all are taken for the profile's but link-local ones, which the kernel
+// makes.
+HostSteps steps_to(const HostConfig& wanted, const HostSeen& seen,
+                   const std::vector<IpPrefix>* former);
 
 // What was wanted, set, and is gone: somebody else took it away.
 struct HostDrift {

@@ -1,4 +1,4 @@
-// The tunnel's own interface: giving a fresh one what the profile wants, and reading back what it
+// The tunnel's own interface: giving it what the profile wants, and reading back what it
 // has now. All of it goes with the interface. Thread: control.
 #pragma once
 
@@ -15,11 +15,13 @@ Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile);
 // peer was heard; unspecified if none can be told.
 IpAddress choose_source(os::NetlinkSocket& at_socket, const config::Profile& profile);
 
-// Sets MAC address, MTU and addresses, brings the interface up, adds the routes. Errors:
-// kAddressInUse (another interface has the address), kRouteConflict, kAccessDenied.
+// Makes the interface what the profile wants, whether it is fresh, was left by an earlier run, or
+// is in use: what stays is not touched, and what is new is there before the old goes. former: as
+// for steps_to(). Errors: kAddressInUse (another interface has the address), kRouteConflict,
+// kAccessDenied; what was done until then stays.
 void configure_interface(os::NetlinkSocket& netlink, unsigned index,
                          const config::Interface& settings, const HostConfig& wanted,
-                         std::uint32_t mtu);
+                         std::uint32_t mtu, const std::vector<IpPrefix>* former = nullptr);
 
 // Without the interface: down and empty.
 HostSeen look_at_interface(os::NetlinkSocket& netlink, unsigned index);

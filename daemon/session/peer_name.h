@@ -22,6 +22,7 @@ struct NameAnswer {
 struct NameRules {
   bool allow_public = false;
   bool ipv6 = true;  // the UDP socket has it
+  bool operator==(const NameRules&) const = default;
 };
 
 class PeerName {

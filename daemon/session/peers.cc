@@ -1,5 +1,6 @@
 #include "session/peers.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -16,16 +17,35 @@ ExchangeCounts counts_of(const dataplane::Traffic& traffic) {
 
 Peers::Peers(const config::Profile& profile, service::Loop& loop, NameRules rules,
              Resolver::Lookup lookup, Resolved resolved)
-    : resolved_(std::move(resolved)),
+    : rules_(rules),
+      resolved_(std::move(resolved)),
       resolver_(
-          loop, [this](std::size_t peer, const NameAnswer& answer) { take_answer(peer, answer); },
+          loop,
+          [this](std::size_t question, const NameAnswer& answer) { take_answer(question, answer); },
           std::move(lookup)) {
+  replace(profile, rules);
+}
+
+void Peers::replace(const config::Profile& profile, NameRules rules) {
+  std::vector<Entry> entries;
   for (const config::Peer& settings : profile.peers) {
-    Entry& entry = entries_.emplace_back();
+    Entry& entry = entries.emplace_back();
+    const auto known = std::ranges::find(entries_, settings.name,
+                                         [](const Entry& old) { return old.settings.name; });
+    if (known != entries_.end()) entry.exchange = known->exchange;
     entry.settings = settings;
-    if (settings.endpoint && !settings.endpoint->address)
+    if (!settings.endpoint || settings.endpoint->address) continue;
+    if (known != entries_.end() && known->name && rules == rules_ &&
+        known->settings.endpoint == settings.endpoint) {
+      entry.name = known->name;
+      entry.question = known->question;
+    } else {
       entry.name.emplace(settings.endpoint->host, settings.endpoint->port, rules);
+      entry.question = next_question_++;
+    }
   }
+  rules_ = rules;
+  entries_ = std::move(entries);
 }
 
 std::vector<dataplane::PeerConfig> Peers::configs() const {
@@ -37,6 +57,7 @@ std::vector<dataplane::PeerConfig> Peers::configs() const {
     config.learns = !entry.settings.endpoint;
     if (entry.settings.endpoint && entry.settings.endpoint->address)
       config.endpoint = Endpoint{*entry.settings.endpoint->address, entry.settings.endpoint->port};
+    if (entry.name) config.endpoint = entry.name->endpoint();
   }
   return configs;
 }
@@ -52,7 +73,7 @@ bool Peers::advance(const dataplane::Snapshot& snapshot, Instant now) {
     if (!entry.name) continue;
     if (entry.name->due(entry.exchange, now)) {
       entry.name->asked(now);
-      resolver_.ask(i, entry.name->host(), entry.name->port());
+      resolver_.ask(entry.question, entry.name->host(), entry.name->port());
     }
     active = active || !entry.name->endpoint();
   }
@@ -68,7 +89,6 @@ std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
     peer.endpoint = snapshot.peers[i].endpoint;
     peer.exchange = advanced(entry.exchange, counts_of(snapshot.peers[i].traffic));
     if (!entry.name) continue;
-    peer.host = entry.name->host();
     peer.endpoint = entry.name->endpoint();
     peer.name_state = entry.name->state();
     peer.name_failure = entry.name->failure();
@@ -83,16 +103,25 @@ EndpointSource Peers::source_of(std::size_t peer, bool has_endpoint) const {
   return entry.name ? EndpointSource::kResolved : EndpointSource::kConfigured;
 }
 
-void Peers::take_answer(std::size_t peer, const NameAnswer& answer) {
-  PeerName& name = *entries_[peer].name;
+void Peers::take_answer(std::size_t question, const NameAnswer& answer) {
+  const auto entry = std::ranges::find_if(
+      entries_, [&](const Entry& each) { return each.name && each.question == question; });
+  if (entry == entries_.end()) return;  // the peer is gone, or its endpoint another one
+  const auto peer = static_cast<std::size_t>(entry - entries_.begin());
+  PeerName& name = *entry->name;
   const NameState before = name.state();
   const bool moved = name.answered(answer);
   if (moved && name.endpoint())
-    log::notice("peer {}: {} is {}", entries_[peer].settings.name, name.host(),
-                name.endpoint()->to_string());
+    log::event(log::Event::kNameResolved,
+               {.peer = entry->settings.name, .endpoint = name.endpoint()->to_string()},
+               "peer {}: {} is {}", entry->settings.name, name.host(),
+               name.endpoint()->to_string());
   else if (name.state() != before)
-    log::warning("peer {}: {} cannot be used: {}", entries_[peer].settings.name, name.host(),
-                 name.failure());
+    log::event(
+        log::Event::kNameFailed,
+        {.peer = entry->settings.name,
+         .reason = name.state() == NameState::kPublicPlaintext ? "public-plaintext" : "unresolved"},
+        "peer {}: {} cannot be used: {}", entry->settings.name, name.host(), name.failure());
   if (moved || name.state() != before) resolved_(peer, name.endpoint());
 }
 

@@ -24,6 +24,10 @@ class Peers {
   Peers(const config::Profile& profile, service::Loop& loop, NameRules rules,
         Resolver::Lookup lookup, Resolved resolved);
 
+  // Another profile's peers. Those of a known name keep what their counters have shown; a host name
+  // that stays is not looked up again.
+  void replace(const config::Profile& profile, NameRules rules);
+
   std::vector<dataplane::PeerConfig> configs() const;
 
   // Takes in new counters and asks for names that are due. Returns whether anything moved or is
@@ -35,14 +39,17 @@ class Peers {
 
  private:
   struct Entry {
+    std::size_t question = 0;  // as which its name is looked up; of this entry only
     config::Peer settings;
     std::optional<PeerName> name;
     Exchange exchange;
   };
 
-  void take_answer(std::size_t peer, const NameAnswer& answer);
+  void take_answer(std::size_t question, const NameAnswer& answer);
 
+  NameRules rules_;
   std::vector<Entry> entries_;
+  std::size_t next_question_ = 0;
   Resolved resolved_;
   Resolver resolver_;
 };

@@ -7,10 +7,13 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "config/profile.h"
+#include "service/fd_store.h"
 #include "service/loop.h"
 #include "session/status.h"
 
@@ -22,22 +25,53 @@ struct CaptureOptions {
   bool outer = true;
 };
 
+class Running;
+
+// What a reload did, as keys in the spelling of config/changes.h.
+struct ReloadResult {
+  std::vector<std::string> applied;
+  std::vector<std::string> needs_restart;  // the old values hold until then
+};
+
 class Session {
  public:
   // Throws Error: kInterfaceExists, kAddressInUse, kRouteConflict, kNetworkNamespace,
   // kAccessDenied, kNotSupported, kFailed.
-  Session(config::Profile profile, service::Loop& loop);
+  // store: what an earlier session of the tunnel left; it is gone on with where it fits the
+  // profile.
+  Session(config::Profile profile, service::Loop& loop, service::FdStore store = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // What runs: the profile as loaded, or after reloads what they made of it.
   const config::Profile& profile() const noexcept;
+  // Applies the changed profile to the running tunnel: all of its live keys, or after a throw
+  // nothing. What stays loses no packet. Throws Error as the constructor.
+  ReloadResult reload(const config::Profile& profile);
   Status status() const;
-  // Called when health, a reason, or a peer's endpoint changed; not for counters.
+  // Called when health, a reason, or a peer's endpoint changed, and at the end of a reload; not for
+  // counters.
   void on_changed(std::function<void()> changed);
   // Called once when the tunnel cannot go on (its interface was deleted): the process should end
   // with this error.
   void on_broken(std::function<void(const Error&)> broken);
+
+  // Whether it goes on with what an earlier session left in place.
+  bool took_over() const;
+  // Whether a peer was heard since the session runs: a datagram of it was accepted.
+  bool heard() const;
+  // What the resolver is to be told now: [interface.dns] once a peer has an endpoint, nothing
+  // before. Names that cannot be asked yet, perhaps the endpoint's own, are better asked elsewhere.
+  config::Dns dns() const;
+  // What came of telling it: why it does not know, as a sentence for the health; empty: it knows.
+  void set_dns_failure(std::string failure);
+
+  // alive is called once the worker has answered: it is not stuck.
+  void ask_alive(std::function<void()> alive);
+  // Another session of the tunnel follows: the destructor leaves interface, socket and host as they
+  // are, in the descriptor store and by their marks.
+  void release();
 
   // The read end of a pipe carrying pcapng. Throws Error kFailed when too many captures run (8).
   UniqueFd capture(const CaptureOptions& options);
@@ -45,8 +79,11 @@ class Session {
   void inject(std::span<const std::uint8_t> bytes, std::function<void(int error_number)> done);
 
  private:
-  struct Members;
-  std::unique_ptr<Members> members_;
+  std::unique_ptr<Running> running_;
 };
+
+// For a tunnel that cannot be started any more: takes down what its earlier session left for the
+// next.
+void give_up(const std::string& tunnel, service::FdStore store) noexcept;
 
 }  // namespace vpntun::session

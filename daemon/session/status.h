@@ -59,6 +59,8 @@ struct Status {
   config::Encryption encryption = config::Encryption::kNone;
   std::vector<std::string> addresses;
   std::vector<std::string> routes;  // "192.168.60.0/24"
+  std::vector<std::string> dns_servers;
+  std::vector<std::string> dns_domains;  // "corp.example", "~lab.example"
   std::uint16_t listen_port = 0;
   std::uint32_t mtu = 0;
   std::string mtu_derivation;  // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"
@@ -71,5 +73,8 @@ struct Status {
   std::vector<DropStatus> drops;  // only reasons that occurred
   std::vector<PeerStatus> peers;
 };
+
+// One line for who asks how it goes: "tun0: healthy, 1 of 1 peers heard", "tun0: degraded: ...".
+std::string summary(const Status& status);
 
 }  // namespace vpntun::session

@@ -141,7 +141,7 @@ def test_names_are_escaped_in_paths_and_bus_names(world):
     world.profile("4.b-c_d", lab_profile())
     path = world.client.start("4.b-c_d")
     assert path == "/org/vpntun1/tunnel/_34_2eb_2dc_5fd"
-    assert "org.vpntun1.session._34_2eb_2dc_5fd" in world.client.owned_names()
+    assert "org.vpntun1.session._34_2eb-c_5fd" in world.client.owned_names()
     world.client.stop("4.b-c_d")
 
 

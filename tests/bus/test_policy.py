@@ -1,29 +1,19 @@
-"""The bus's own files: a bus with the installed policy lets root own the names, and nobody else."""
+"""The bus's own files: with the installed policy root owns the names and nobody else, and sessions tell root."""
 import os
-import subprocess
-import sys
 import tempfile
 
 import pytest
 
 from harness import bus as bus_module
-from harness.bus import Client, PrivateBus
+from conftest import lab_profile
+from harness.bus import NOBODY, Client, DBusError, PrivateBus, has_other_users
 from harness.daemon import Manager
+from harness.waiting import wait_for
 
 SOURCE = os.environ["VPNTUN_SOURCE_DIR"]
-NOBODY = 65534
-OWN = """
-import sys
-from harness.bus import Client, DBusError
-with Client(sys.argv[1]) as client:
-    for name in sys.argv[2:]:
-        try:
-            client.call(("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"), "RequestName", "su", name, 4)
-            print("owned")
-        except DBusError as error:
-            print(error.name)
-    print(sorted(client.list()))
-"""
+DRIVER = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+PROPERTIES = "org.freedesktop.DBus.Properties"
+DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 
 
 @pytest.fixture
@@ -52,15 +42,39 @@ def strict_bus(monkeypatch):
     monkeypatch.setattr(bus_module, "CONFIG", strict)
     with tempfile.TemporaryDirectory(prefix="vpntun-") as folder:
         os.chmod(folder, 0o755)
-        with PrivateBus(folder) as bus, Manager(bus.address, folder):
-            yield bus
+        with PrivateBus(folder) as bus, Manager(bus.address, folder) as manager:
+            yield manager
 
 
-def test_root_owns_the_names_and_everybody_may_call(strict_bus):
-    with Client(strict_bus.address) as client:
-        assert client.list() == {}
-    if open("/proc/self/uid_map", encoding="utf-8").read().split()[2] == "1":
+@pytest.fixture
+def nobody(strict_bus):
+    if not has_other_users():
         pytest.skip("needs a second user: run the tests as root")
-    done = subprocess.run([sys.executable, "-B", "-c", OWN, strict_bus.address, "org.vpntun1", "org.vpntun1.session.lab"],
-                          user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, timeout=20, check=True)
-    assert done.stdout.splitlines() == ["org.freedesktop.DBus.Error.AccessDenied"] * 2 + ["[]"]
+    with Client(strict_bus.bus_address, user=NOBODY) as client:
+        yield client
+
+
+def error_of(client, address, method, signature=None, *arguments):
+    with pytest.raises(DBusError) as refused:
+        client.call(address, method, signature, *arguments)
+    return refused.value
+
+
+def test_only_root_owns_the_names_and_everybody_may_call_the_manager(nobody):
+    for name in ("org.vpntun1", "org.vpntun1.session.lab"):
+        assert error_of(nobody, DRIVER, "RequestName", "su", name, 4).name == DENIED
+    assert nobody.list() == {}
+
+
+def test_what_a_session_says_of_itself_is_for_root(strict_bus, nobody):
+    strict_bus.write_profile("lab", lab_profile())
+    with Client(strict_bus.bus_address) as root:
+        wait_for(lambda: "lab" in root.list(), "the profile is listed")
+        root.start("lab")
+        assert root.get_all("org.vpntun1.session.lab", "/org/vpntun1/session/peer/server", "org.vpntun1.Peer")["Endpoint"]
+    session = ("org.vpntun1.session.lab", "/org/vpntun1/session")
+    for path in (session[1], session[1] + "/peer/server"):
+        assert error_of(nobody, (session[0], path, PROPERTIES), "GetAll", "s", "").name == DENIED
+    assert error_of(nobody, (*session, "org.vpntun1.Session"), "Status").name == DENIED
+    assert "policy matches" not in error_of(nobody, (*session, "org.vpntun1.Diagnostics"), "Capture", "a{sv}", {}).text
+    nobody.call((*session, "org.freedesktop.DBus.Introspectable"), "Introspect")

@@ -2,6 +2,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 from conftest import lab_profile
@@ -120,14 +121,50 @@ def test_a_tunnel_whose_interface_is_deleted_fails_with_a_reason(lab):
     assert "tun0" in lab.client.status("lab")["reason"]["text"]
 
 
-def test_without_a_bus_everything_ends_and_says_so(lab):
+def test_when_the_bus_is_restarted_the_tunnel_goes_on_and_its_session_comes_back(lab):
+    lab.client.start("lab")
+    session, before = lab.manager.session_pids(), host_state()
+    lab.bus.end()
+    assert lab.manager.process.wait(10) == 1  # it holds nothing: systemd, or the next call, starts it again
+    assert "lost the connection to the D-Bus system bus" in lab.manager.log()
+    lab.manager.process = None
+    assert lab.manager.session_pids() == session and host_state() == before
+    lab.bus.start()
+    with lab.new_client() as client:
+        wait_for(lambda: "org.vpntun1.session.lab" in client.owned_names(), "the session is back on the bus")
+        facts = client.get_all("org.vpntun1.session.lab", "/org/vpntun1/session", "org.vpntun1.Session")
+        assert facts["MainPID"] == session[0]
+        lab.manager.start()
+        wait_for(lambda: client.state("lab") == "running", "the next manager finds it")
+        assert client.status("lab")["peers"][0]["name"] == "server" and client.status("lab")["pid"] == session[0]
+        client.stop("lab")
+    assert lab.manager.session_pids() == []
+
+
+def test_a_session_waits_for_a_bus_that_stays_away_for_a_while(lab):
+    lab.client.start("lab")
+    session = lab.manager.session_pids()
+    for _ in range(2):
+        lab.bus.end()
+        if lab.manager.process is not None:
+            lab.manager.process.wait(10)
+            lab.manager.process = None
+        time.sleep(1.5)  # several attempts
+        assert lab.manager.session_pids() == session
+        lab.bus.start()
+        with lab.new_client() as client:
+            wait_for(lambda: "org.vpntun1.session.lab" in client.owned_names(), "the session is back on the bus", 15)
+
+
+def test_a_session_without_a_bus_can_still_be_ended(lab):
     with unchanged_host():
         lab.client.start("lab")
-        lab.bus.process.terminate()
+        session = lab.manager.session_pids()
+        lab.bus.end()
         assert lab.manager.process.wait(10) == 1
-        assert "lost the connection to the D-Bus system bus" in lab.manager.log()
-        wait_for(lambda: not lab.manager.session_pids(), "the session ends, as nobody could stop it")
         lab.manager.process = None
+        os.kill(session[0], signal.SIGTERM)
+        wait_for(lambda: not lab.manager.session_pids(), "the session ends")
 
 
 def test_without_a_bus_nothing_starts(lab):

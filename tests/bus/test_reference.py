@@ -1,14 +1,17 @@
-"""docs/dbus.md against the XML, the error table and the running daemon, both ways."""
+"""docs/dbus.md against the XML, the error table and the running daemon, docs/vpntund.md against the program; both ways."""
 import os
 import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from conftest import lab_profile
 
+from harness import program
+
 SOURCE = os.environ["VPNTUN_SOURCE_DIR"]
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
-MARK = {"const": "*const*", "false": "*silent*", "true": None}
+MARK = {"const": "*const*", "false": "*silent*", "invalidates": "*invalidated*", "true": None}
 
 
 def read(path):
@@ -16,9 +19,9 @@ def read(path):
         return file.read()
 
 
-def section(title):
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", read("docs/dbus.md"), re.M | re.S)
-    assert found, f"docs/dbus.md has no section {title}"
+def section(title, document="docs/dbus.md"):
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", read(document), re.M | re.S)
+    assert found, f"{document} has no section {title}"
     return found.group(1)
 
 
@@ -34,7 +37,7 @@ def tables(text):
 
 def interfaces():
     names = [name for name in sorted(os.listdir(os.path.join(SOURCE, "dbus"))) if name.endswith(".xml")]
-    assert len(names) == 5
+    assert len(names) == 6
     return [ElementTree.fromstring(read(f"dbus/{name}")).find("interface") for name in names]
 
 
@@ -62,7 +65,7 @@ def test_every_interface_is_described_as_it_is(interface):
         properties[prop.get("name")] = (prop.get("type"), MARK[notes.get(EMITS, "true")])
     shown = {}
     for name, signature, text in described.get("property", []):
-        mark = re.match(r"\*(const|silent)\*", text)
+        mark = re.match(r"\*(const|silent|invalidated)\*", text)
         shown[name] = (signature.strip("`"), mark.group(0) if mark else None)
     assert shown == properties
 
@@ -72,7 +75,23 @@ def test_every_error_is_described_with_its_exit_code():
     assert len(table) >= 14
     shown = {name: code for name, _, code in rows(section("Errors"))}
     assert shown.pop("org.freedesktop.DBus.Error.LimitsExceeded") == "1"
+    assert shown.pop("org.freedesktop.DBus.Error.InteractiveAuthorizationRequired") == "5"
     assert shown == dict(table)
+
+
+def test_every_option_of_the_daemon_is_described():
+    usage = subprocess.run([program("vpntund"), "--help"], capture_output=True, text=True, check=True).stdout
+    heads = re.findall(r"^  (--.*?)(?:   |$)", usage, re.M)
+    described = re.findall(r"^- (`--.*?): ", section("Options", "docs/vpntund.md"), re.M)
+    assert {word for head in described for word in re.findall(r"`(--[^`]+)`", head)} == \
+        {word for head in heads for word in head.split(", ")}
+
+
+def test_every_exit_status_of_a_session_is_described():
+    table = re.findall(r'ErrorName\{ErrorKind::\w+,\s*"[\w.]+?(\w+)",\s*(\d+),', read("dbus/error_names.h"))
+    assert len(table) >= 14
+    shown = re.findall(r"^\| (\d+) \| `(\w+)` \|", section("Exit statuses", "docs/vpntund.md"), re.M)
+    assert shown == [(status, name) for name, status in table]
 
 
 def signature_of(value):

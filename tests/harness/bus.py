@@ -1,10 +1,11 @@
 """A private D-Bus daemon that behaves like the system bus, and a small client of it."""
+import contextlib
 import os
 import socket
 import subprocess
 import time
 
-from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
+from jeepney import DBusAddress, HeaderFields, MessageFlag, MessageType, new_error, new_method_call, new_method_return
 from jeepney.io.blocking import open_dbus_connection
 
 from .waiting import wait_for
@@ -39,21 +40,47 @@ class PrivateBus:
     def __enter__(self):
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(socket=self.socket))
-        with open(self.log, "wb") as log:
+        self.start()
+        return self
+
+    def start(self):
+        with open(self.log, "ab") as log:
             self.process = subprocess.Popen(["dbus-daemon", f"--config-file={self.config}", "--nofork", "--nopidfile"],
                                             stdout=log, stderr=log)
         wait_for(self.listens, "the bus listens")
         os.chmod(self.socket, 0o666)
-        return self
 
     def listens(self):
         """The socket exists some moments before it accepts anybody."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(self.socket) == 0
 
-    def __exit__(self, *_):
+    def end(self):
+        """Every connection to it dies; start() makes a new bus at the same address."""
         self.process.terminate()
         self.process.wait(10)
+
+    def __exit__(self, *_):
+        self.end()
+
+
+NOBODY = 65534
+
+
+def has_other_users():
+    """Not where root is the only user that there is: in a user namespace of one."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return os.geteuid() == 0 and sum(int(line.split()[2]) for line in file) > 1
+
+
+@contextlib.contextmanager
+def as_user(user):
+    """This process with that user's id; it can come back."""
+    os.setresuid(user, user, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 class DBusError(Exception):
@@ -86,11 +113,14 @@ class Client:
 
     MANAGER = ("org.vpntun1", "/org/vpntun1", "org.vpntun1.Manager")
 
-    def __init__(self, address, enable_fds=False):
-        self.connection = open_dbus_connection(address, enable_fds=enable_fds)
+    def __init__(self, address, enable_fds=False, user=None):
+        """user: a user id, as which the bus knows us."""
+        with as_user(user) if user is not None else contextlib.nullcontext():
+            self.connection = open_dbus_connection(address, enable_fds=enable_fds)
         self.name = self.connection.unique_name
         self.replies = {}
         self.signals = []
+        self.calls = []
 
     def __enter__(self):
         return self
@@ -101,10 +131,12 @@ class Client:
     def close(self):
         self.connection.close()
 
-    def send(self, address, method, signature=None, *arguments):
+    def send(self, address, method, signature=None, *arguments, interactive=False):
         """Sends a call and returns its serial. address: (bus name, path, interface)."""
         name, path, interface = address
         message = new_method_call(DBusAddress(path, name, interface), method, signature, tuple(arguments))
+        if interactive:
+            message.header.flags |= MessageFlag.allow_interactive_authorization
         serial = next(self.connection.outgoing_serial)
         self.connection.send(message, serial=serial)
         return serial
@@ -134,6 +166,24 @@ class Client:
             self.replies[fields[HeaderFields.reply_serial]] = message
         elif message.header.message_type == MessageType.signal:
             self.signals.append(message)
+        elif message.header.message_type == MessageType.method_call:
+            self.calls.append(message)
+
+    def next_call(self, member, seconds=10.0):
+        """The next call somebody made to us of that method, seen already or to come."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for call in self.calls:
+                if call.header.fields[HeaderFields.member] == member:
+                    self.calls.remove(call)
+                    return call
+            self._receive(deadline)
+
+    def answer(self, call, signature=None, *values):
+        self.connection.send(new_method_return(call, signature, tuple(values)))
+
+    def refuse(self, call, error_name, text):
+        self.connection.send(new_error(call, error_name, "s", (text,)))
 
     def watch(self, rule):
         """Subscribes to signals: they are in self.signals from now on."""

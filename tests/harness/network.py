@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 from .host import run
 from .waiting import wait_for
@@ -117,6 +118,24 @@ def pings(netns, address, *options):
     """Asks again until the first reply: names, neighbours and endpoints may have to be found out first."""
     return wait_for(lambda: answered(ping(netns, address, *options, seconds=1)),
                     f"{netns} reaches {address} {' '.join(options)}")
+
+
+class Pings:
+    """50 echo requests a second, from `netns`, for as long as the context runs; then which were answered."""
+
+    def __init__(self, netns, address):
+        self.command = ["ip", "netns", "exec", netns, "ping", "-n", "-i", "0.02", "-W", "5", address]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        time.sleep(0.3)  # some are under way
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.3)
+        self.process.send_signal(signal.SIGINT)
+        text = self.process.communicate(timeout=15)[0]
+        self.answered = sorted(map(int, re.findall(r"icmp_seq=(\d+)", text)))
 
 
 @contextlib.contextmanager

@@ -88,7 +88,8 @@ def test_our_client_and_the_naive_server(pair, tunnels, kind):
         assert answered(ping("u", "192.168.53.98", "-s", "1400", count=3)) == 3
         exchange("server", "192.168.53.98", "u")
         exchange("u", "192.168.53.99", "server")
-        tunnels.client.restart("lab")
+        tunnels.client.stop("lab")
+        tunnels.client.start("lab")
         assert pings("u", "192.168.53.98"), "the server answers to the port it saw last"
         assert server.poll() is None
     assert tunnels.peer("lab", "server")["health"] == "healthy"

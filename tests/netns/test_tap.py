@@ -37,7 +37,8 @@ def test_a_client_started_again_is_found_again_although_nothing_of_it_is_as_befo
     tunnels.run("lab", client_profile(kind="tap", name="tap0", peers=[peer("server", endpoint=f"10.0.2.8:{PORT}")]))
     assert pings("u", "192.168.53.98")
     before = tunnels.peer("server", "u")["endpoint"], neighbour("server", "192.168.53.99")
-    tunnels.client.restart("lab")
+    tunnels.client.stop("lab")
+    tunnels.client.start("lab")
     assert pings("u", "192.168.53.98")
     after = tunnels.peer("server", "u")["endpoint"], neighbour("server", "192.168.53.99")
     assert before[0] != after[0] and before[1] != after[1]

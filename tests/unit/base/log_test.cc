@@ -1,9 +1,130 @@
 #include "base/log.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <thread>
+#include <vector>
 
 namespace vpntun {
 namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+// Takes the place of the journal.
+class Log : public testing::Test {
+ protected:
+  void begin(const std::string& tunnel = "") {
+    log::init({.name = "test", .tunnel = tunnel, .journal = [this](const log::Line& line) {
+                 lines_.push_back(line);
+                 return true;
+               }});
+  }
+  ~Log() override {
+    log::let_out_all_folded();
+    log::init({});
+  }
+
+  std::vector<log::Line> lines_;
+};
+
+TEST_F(Log, AnEventCarriesItsPriorityAndFields) {
+  begin("lab");
+  log::event(log::Event::kEndpointMoved, {.peer = "u", .endpoint = "10.0.2.7:1"}, "{} is at {}",
+             "u", "10.0.2.7:1");
+  log::info("a remark");
+  const log::Line moved{log::Level::kNotice,
+                        log::Event::kEndpointMoved,
+                        {.tunnel = "lab", .peer = "u", .endpoint = "10.0.2.7:1"},
+                        "u is at 10.0.2.7:1"};
+  const log::Line remark{log::Level::kInfo, std::nullopt, {.tunnel = "lab"}, "a remark"};
+  EXPECT_THAT(lines_, ElementsAre(moved, remark));
+}
+
+TEST_F(Log, AManagerSaysWhichTunnel) {
+  begin();
+  log::event(log::Event::kTunnelChanged, {.tunnel = "lab"}, "tunnel lab: running");
+  ASSERT_THAT(lines_, SizeIs(1));
+  EXPECT_EQ(lines_[0].fields.tunnel, "lab");
+}
+
+TEST_F(Log, TextAndFieldsFromOutsideAreEscaped) {
+  begin();
+  log::event(log::Event::kProfileIgnored, {.peer = "a\nPRIORITY=0", .reason = "\xff"}, "{}",
+             "b\nc");
+  ASSERT_THAT(lines_, SizeIs(1));
+  EXPECT_EQ(lines_[0].text, "b\\x0ac");
+  EXPECT_EQ(lines_[0].fields.peer, "a\\x0aPRIORITY=0");
+  EXPECT_EQ(lines_[0].fields.reason, "\\xff");
+}
+
+TEST_F(Log, ALevelHoldsFromTheNextLineOn) {
+  begin();
+  log::debug("not shown");
+  log::set_level(log::Level::kDebug);
+  log::debug("shown");
+  log::set_level(log::Level::kWarning);
+  log::notice("not shown");
+  log::event(log::Event::kUp, {}, "not shown");
+  log::warning("shown");
+  log::set_level(log::Level::kEmergency);
+  log::error("not shown");
+  EXPECT_THAT(lines_, SizeIs(2));
+}
+
+TEST_F(Log, RepeatsAreFoldedAndNoneIsLost) {
+  begin();
+  for (int i = 0; i < 1000; ++i)
+    log::event(log::Event::kCallerRefused, {.reason = "start"}, "refused {}", i);
+  EXPECT_THAT(lines_, SizeIs(3));
+  ASSERT_TRUE(log::folded_due());
+  log::let_out_folded(BootClock::now());
+  EXPECT_THAT(lines_, SizeIs(3));
+  log::let_out_folded(*log::folded_due());
+  ASSERT_THAT(lines_, SizeIs(4));
+  EXPECT_EQ(lines_[3].text, "refused 999 (repeated 997 times in 60 s)");
+}
+
+TEST_F(Log, WhatCannotBeProvokedIsNeverFolded) {
+  begin();
+  for (int i = 0; i < 3; ++i) log::event(log::Event::kReloaded, {}, "reloaded");
+  EXPECT_THAT(lines_, SizeIs(3));
+}
+
+TEST_F(Log, TheTargetCanBeChangedWhereThereIsAJournal) {
+  begin();
+  EXPECT_EQ(log::target(), log::Target::kJournal);
+  EXPECT_TRUE(log::set_target(log::Target::kNull));
+  log::error("nowhere");
+  EXPECT_THAT(lines_, SizeIs(0));
+  EXPECT_TRUE(log::set_target(log::Target::kConsole));
+  testing::internal::CaptureStderr();
+  log::warning("on standard error");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "<4>on standard error\n");
+  EXPECT_TRUE(log::set_target(log::Target::kJournal));
+  log::init({.name = "test"});
+  EXPECT_EQ(log::target(), log::Target::kConsole);
+  EXPECT_FALSE(log::set_target(log::Target::kJournal));
+}
+
+TEST_F(Log, AJournalThatDoesNotTakeALineLosesNone) {
+  log::init({.name = "test", .journal = [](const log::Line&) { return false; }});
+  testing::internal::CaptureStderr();
+  log::error("kept");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "<3>kept\n");
+}
+
+TEST_F(Log, ThreadsWriteLineByLine) {
+  begin();
+  constexpr int kEach = 200;
+  const auto write = [] {
+    for (int i = 0; i < kEach; ++i) log::event(log::Event::kReloaded, {}, "{}", i);
+  };
+  std::thread other(write);
+  write();
+  other.join();
+  EXPECT_THAT(lines_, SizeIs(2 * kEach));
+}
 
 TEST(Escaped, PlainTextStays) {
   EXPECT_EQ(escaped(""), "");

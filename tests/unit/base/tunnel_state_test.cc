@@ -20,13 +20,14 @@ TEST(Lifecycle, WordsAreThoseOfTheContract) {
 
 TEST(Lifecycle, LegalMovesAreTheseAndNoOthers) {
   const std::set<std::pair<Lifecycle, Lifecycle>> legal{
-      {kStopped, kStarting},  {kStopped, kRunning},   {kFailed, kStarting},
-      {kFailed, kRunning},    {kFailed, kStopped},    {kStarting, kRunning},
-      {kStarting, kStopping}, {kStarting, kFailed},   {kStarting, kStopped},
-      {kRunning, kReloading}, {kRunning, kStopping},  {kRunning, kFailed},
-      {kRunning, kStopped},   {kReloading, kRunning}, {kReloading, kStopping},
-      {kReloading, kFailed},  {kReloading, kStopped}, {kStopping, kStopped},
-      {kStopping, kFailed},
+      {kStopped, kFailed},     {kStopped, kStarting},  {kStopped, kRunning},
+      {kFailed, kStarting},    {kFailed, kRunning},    {kFailed, kStopped},
+      {kStarting, kRunning},   {kStarting, kStopping}, {kStarting, kFailed},
+      {kStarting, kStopped},   {kRunning, kReloading}, {kRunning, kStopping},
+      {kRunning, kFailed},     {kRunning, kStopped},   {kReloading, kRunning},
+      {kReloading, kStopping}, {kReloading, kFailed},  {kReloading, kStopped},
+      {kStopping, kStopped},   {kStopping, kFailed},   {kRunning, kStarting},
+      {kReloading, kStarting}, {kStopping, kRunning},  {kStopping, kStarting},
   };
   for (const Lifecycle from : kAll)
     for (const Lifecycle to : kAll)

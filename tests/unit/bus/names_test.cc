@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "bus/unit_name.h"
-
 namespace vpntun::dbus {
 namespace {
 
@@ -34,11 +32,18 @@ TEST(Names, TheLongestTunnelNameFitsABusName) {
   EXPECT_EQ(session_bus_name("4"), "org.vpntun1.session._34");
 }
 
-TEST(Names, UnitsAreEscapedAsSystemdEscapeDoes) {
-  EXPECT_EQ(bus::unit_name("lab"), "vpntund@lab.service");
-  EXPECT_EQ(bus::unit_name("lab-server"), "vpntund@lab\\x2dserver.service");
-  EXPECT_EQ(bus::unit_name("a.b_c"), "vpntund@a.b_c.service");
-  EXPECT_EQ(bus::unit_name(".a"), "vpntund@\\x2ea.service");
+TEST(Names, ASessionsBusNameKeepsADash) {
+  EXPECT_EQ(session_bus_name("lab-server"), "org.vpntun1.session.lab-server");
+  EXPECT_EQ(session_bus_name("4.b-c_d"), "org.vpntun1.session._34_2eb-c_5fd");
+  for (const char* name : {"lab", "lab-server", "4b", "a_b.c", "-"})
+    EXPECT_EQ(tunnel_of_session(session_bus_name(name)), name);
+  for (const char* name : {"org.vpntun1", "org.vpntun1.session.lab_2dserver",
+                           "org.vpntun1.session.4b", "org.vpntun1.session.lab.x"})
+    EXPECT_FALSE(tunnel_of_session(name)) << name;
+}
+
+TEST(Names, AUnitsInstanceIsTheTunnel) {
+  EXPECT_EQ(unit_name("lab-server"), "vpntund@lab-server.service");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ session::Status full_status() {
   status.listen_port = 9090;
   status.mtu = 1472;
   status.addresses = {"192.168.53.99/24"};
+  status.dns_servers = {"192.168.60.53"};
   status.health = Health::kDegraded;
   status.reason = {.code = "no-reply", .text = "silence"};
   status.findings = {status.reason};
@@ -105,6 +106,7 @@ TEST(StatusCodec, TheJsonHasTheSameKeysAndValues) {
   EXPECT_EQ(tunnel.size(), status.size());
   EXPECT_EQ(tunnel["rx-bytes"], 0x1'0000'0000U);
   EXPECT_EQ(tunnel["listen-port"], 9090);
+  EXPECT_EQ(tunnel["dns-servers"][0], "192.168.60.53");
   EXPECT_EQ(tunnel["addresses"][0], "192.168.53.99/24");
   EXPECT_EQ(tunnel["reason"]["code"], "no-reply");
   EXPECT_EQ(tunnel["drops"][0]["last"], "1.2.3.4 -> 5.6.7.8");

@@ -26,6 +26,14 @@ TEST(SystemdLauncher, ASessionsStatusAndWordsAreTheReason) {
   EXPECT_EQ(outcome->text, "UDP port 9090 is taken");
 }
 
+TEST(SystemdLauncher, AUnitThatIsStartedAgainSaysSo) {
+  Dictionary properties = service("exit-code", kExited, 64, "no such device");
+  EXPECT_FALSE(outcome_of_unit(properties)->again);
+  properties["SubState"] = sdbus::Variant(std::string("auto-restart"));
+  EXPECT_TRUE(outcome_of_unit(properties)->again);
+  EXPECT_EQ(outcome_of_unit(properties)->text, "no such device");
+}
+
 TEST(SystemdLauncher, ACleanEndIsNoFailure) {
   EXPECT_FALSE(outcome_of_unit(service("success", kExited, 0)));
 }
@@ -36,6 +44,8 @@ TEST(SystemdLauncher, WhatIsNotASessionsOwnStatusIsTheLaunchers) {
             ErrorKind::kLauncherFailed);
   EXPECT_NE(outcome_of_unit(service("signal", kKilled, 9, "up on tun0"))->text, "up on tun0");
   EXPECT_EQ(outcome_of_unit(service("timeout", kKilled, 15))->kind, ErrorKind::kTimeout);
+  EXPECT_EQ(outcome_of_unit(service("timeout", kKilled, 15, "no peer was heard yet"))->text,
+            "systemd: it took too long; no peer was heard yet");
   EXPECT_EQ(outcome_of_unit({})->kind, ErrorKind::kLauncherFailed);
 }
 

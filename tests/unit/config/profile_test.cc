@@ -40,6 +40,8 @@ masquerade = true
 mode = "join"
 name = "office"
 socket = "inside"
+[access]
+active-session = true
 [[peer]]
 name = "a"
 endpoint = "[fd00::8]:9090"
@@ -67,6 +69,7 @@ allowed-ips = ["10.0.0.2/32"]
   expected.routing.forwarding_interfaces = {"eth1", "eth2"};
   expected.routing.masquerade = true;
   expected.netns = {Netns::Mode::kJoin, "office", Netns::Socket::kInside};
+  expected.active_session = true;
   expected.peers = {
       {"a",
        EndpointSpec{"fd00::8", 9090, IpAddress::parse("fd00::8")},
@@ -75,6 +78,27 @@ allowed-ips = ["10.0.0.2/32"]
       {"peer3", std::nullopt, {prefix("10.0.0.2/32")}},
   };
   EXPECT_EQ(profile, expected);
+}
+
+TEST(Profile, takes_dns_servers_and_domains) {
+  const Profile profile = good(R"(
+[tunnel]
+encryption = "none"
+ready-when = "handshake"
+[interface]
+listen-port = 9090
+[interface.dns]
+servers = ["192.168.60.53", "fd60::53"]
+domains = ["corp.example.", "~Lab.example", "~."]
+[[peer]]
+allowed-ips = ["192.168.60.0/24", "fd60::/64"]
+)");
+  EXPECT_EQ(profile.ready_when, ReadyWhen::kHandshake);
+  EXPECT_EQ(profile.interface.dns.servers,
+            (std::vector{*IpAddress::parse("192.168.60.53"), *IpAddress::parse("fd60::53")}));
+  EXPECT_EQ(profile.interface.dns.domains,
+            (std::vector<DnsDomain>{{"corp.example", false}, {"Lab.example", true}, {".", true}}));
+  EXPECT_EQ(profile.interface.dns.domains[1].to_string(), "~Lab.example");
 }
 
 TEST(Profile, has_a_default_for_every_key_but_the_encryption) {

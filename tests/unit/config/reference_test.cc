@@ -39,7 +39,7 @@ std::vector<std::vector<std::string>> rows_of(Wanted wanted) {
 }
 
 bool is_code(const std::string& cell) {
-  return cell.size() == 7 && (cell[1] == 'E' || cell[1] == 'W') && cell[2] == '0';
+  return cell.size() == 7 && (cell[1] == 'E' || cell[1] == 'W' || cell[1] == 'N') && cell[2] == '0';
 }
 
 TEST(Reference, has_exactly_the_keys_of_the_loader) {
@@ -49,7 +49,7 @@ TEST(Reference, has_exactly_the_keys_of_the_loader) {
     const std::string path = table.empty() ? "" : table == "peer" ? "peer[]." : table + ".";
     expected.push_back({"`" + path + std::string(row.key) + "`", std::string(row.type),
                         std::string(row.fallback), "`" + std::string(row.example) + "`",
-                        std::string(row.meaning)});
+                        std::string(word_of(row.on_reload)), std::string(row.meaning)});
   }
   EXPECT_EQ(rows_of([](const std::string& cell) { return !is_code(cell); }), expected);
 }
@@ -84,6 +84,10 @@ TEST(Keys, have_examples_that_load) {
     text += "[interface]\n";
     if (row.key != "listen-port") text += "listen-port = 9090\n";
     if (table == "interface") text += line;
+    if (table == "interface.dns") {
+      text += "[interface.dns]\n" + line;
+      if (row.key != "servers") text += "servers = \"192.168.60.53\"\n";
+    }
     text += "[routing]\n";
     if (row.key == "masquerade") text += "forwarding = true\n";
     if (table == "routing") text += line;
@@ -92,6 +96,7 @@ TEST(Keys, have_examples_that_load) {
       if (row.key != "mode") text += "mode = \"create\"\n";
       if (row.key != "name") text += "name = \"x\"\n";
     }
+    if (table == "access") text += "[access]\n" + line;
     text += "[[peer]]\n";
     if (!tap && row.key != "allowed-ips") text += "allowed-ips = \"192.168.60.0/24\"\n";
     if (table == "peer") text += line;
@@ -101,10 +106,10 @@ TEST(Keys, have_examples_that_load) {
 }
 
 TEST(Codes, are_unique_and_in_order) {
-  std::string last_error, last_warning;
+  std::map<char, std::string> last_of;
   for (const CodeRow& row : code_rows()) {
     const std::string name(row.name);
-    std::string& last = name[0] == 'E' ? last_error : last_warning;
+    std::string& last = last_of[name[0]];
     EXPECT_LT(last, name);
     last = name;
     EXPECT_EQ(&code_row(row.code), &row);

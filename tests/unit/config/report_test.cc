@@ -69,7 +69,7 @@ TEST(Findings, as_json_have_a_schema_and_every_field) {
 
 TEST(Findings, as_json_survive_a_file_name_that_is_not_utf8) {
   const auto loaded = load_text("", "/tmp/\xff.toml", "x");
-  EXPECT_NO_THROW(nlohmann::json::parse(to_json(loaded.findings)));
+  EXPECT_TRUE(nlohmann::json::accept(to_json(loaded.findings)));
   EXPECT_THAT(to_text(loaded.findings, false), HasSubstr("/tmp/\\xff.toml: error"));
 }
 

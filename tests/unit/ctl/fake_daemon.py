@@ -58,6 +58,10 @@ class FakeDaemon:
         if member in ("Start", "Restart"):
             self.start(body[0])
             return "o", (f"/org/vpntun1/tunnel/{label(body[0])}",)
+        if member == "Reload":
+            self.start(body[0])
+            return "a{sv}", ({"applied": ("as", ["interface.mtu", "peer[new]"]), "needs-restart": ("as", ["interface.name"]),
+                              "unchanged": ("b", False)},)
         if member == "Stop":
             return "", ()
         if member == "Get":

@@ -24,7 +24,7 @@ office      failed   -        -          -                              -      -
 l2          stopped  -        -          -                              -      -         -
 
 lab: not encrypted. Packets go out, none come back (42 s). Run: vpnctl status lab
-lab: the profile changed on disk. Run: vpnctl restart lab
+lab: the profile changed on disk. Run: vpnctl reload lab
 lab-server: not encrypted.
 office: UDP port 9090 is taken. Run: vpnctl status office
 l2: the profile has errors. Run: vpnctl check l2
@@ -65,10 +65,11 @@ TEST(Detail, OfARunningTunnel) {
    Port        UDP 41872
    MTU         1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)
    Routes      192.168.60.0/24
+   DNS         192.168.60.53 for corp.example, ~lab
    Forwarding  on
    Traffic     received 0 B in 1 packet, sent 9.4 KiB in 114 packets
    Dropped     17 packets: inner source not in the peer's allowed-ips (last: 192.168.1.20 -> 10.0.0.1 from 10.0.2.8:9090, 7 s ago)
-   Profile     /etc/vpntund/lab.toml (changed on disk: vpnctl restart lab)
+   Profile     /etc/vpntund/lab.toml (changed on disk: vpnctl reload lab)
 
    PEER    HEALTH   ENDPOINT       ALLOWED                           LAST RECEIVED  RECEIVED  SENT
    server  failing  10.0.2.8:9090  192.168.53.0/24, 192.168.60.0/24  never          0 B       9.4 KiB
@@ -90,6 +91,13 @@ TEST(Detail, TellsWhichEndpointsWereLearned) {
   const std::string text = detail_text(tunnels()[1], {}, kNowUsec);
   EXPECT_NE(text.find("10.0.2.7:41872 (learned)"), std::string::npos) << text;
   EXPECT_NE(text.find("not learned yet"), std::string::npos) << text;
+}
+
+// The daemon leaves out what the caller may not know.
+TEST(Detail, SaysThatAnEndpointIsHidden) {
+  TunnelInfo tunnel = tunnels()[1];
+  tunnel.peers[0].endpoint_hidden = true;
+  EXPECT_NE(detail_text(tunnel, {}, kNowUsec).find("(hidden)"), std::string::npos);
 }
 
 TEST(Detail, OfAFailedTunnelSaysWhyAndWhatNext) {

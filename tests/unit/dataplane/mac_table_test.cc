@@ -89,13 +89,19 @@ TEST(MacTable, FlushForgetsOnePeerOnly) {
     ASSERT_EQ(table.learn(numbered(5000 + i), 0, kStart), Learned::kNew);
 }
 
-TEST(MacTable, ResetStartsEmptyWithOtherPeers) {
-  MacTable table(1, 1);
+TEST(MacTable, AddressesFollowTheirPeerToItsNewIndex) {
+  MacTable table(1, 2);
   table.learn(numbered(1), 0, kStart);
-  table.reset(9);
-  EXPECT_EQ(table.size(), 0u);
+  table.learn(numbered(2), 1, kStart);
+  table.learn(numbered(3), kInside, kStart);
+  table.renumber(std::vector<PeerIndex>{kNoPeer, 8}, 9);
+  EXPECT_EQ(table.size(), 2u);
   EXPECT_EQ(table.find(numbered(1), kStart), kNoPeer);
-  EXPECT_EQ(table.learn(numbered(1), 8, kStart), Learned::kNew);
+  EXPECT_EQ(table.find(numbered(2), kStart), 8u);
+  EXPECT_EQ(table.find(numbered(3), kStart), kInside);
+  for (std::uint32_t i = 1; i < MacTable::kPerPeer; ++i)
+    ASSERT_EQ(table.learn(numbered(5000 + i), 8, kStart), Learned::kNew);
+  EXPECT_EQ(table.learn(numbered(1), 8, kStart), Learned::kIgnored);
 }
 
 }  // namespace

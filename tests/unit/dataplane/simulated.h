@@ -127,7 +127,15 @@ struct Simulation {
     std::vector<std::shared_ptr<PeerRecord>> records;
     for (std::size_t i = 0; i < configs.size(); ++i)
       records.push_back(std::make_shared<PeerRecord>());
-    tables.replace_peers(PeerTable(configs, records));
+    replace(configs, records);
+  }
+  // As a worker does it, between two batches.
+  void replace(const std::vector<PeerConfig>& configs,
+               const std::vector<std::shared_ptr<PeerRecord>>& records) {
+    PeerTable wanted(configs, records);
+    const std::vector<PeerIndex> places = wanted.places_of(tables.peers);
+    outbound.follow(places);
+    tables.replace_peers(std::move(wanted), places);
   }
   // One packet through each direction; what happened is read off the ports and counters.
   void from_inside(const Bytes& bytes) {

@@ -228,13 +228,28 @@ TEST_F(Tun, InterfaceThatIsGoneIsToldAfterItsLastPackets) {
   EXPECT_EQ(sim.outside.sent.size(), 1u);
 }
 
-TEST_F(Tun, NewPeersKeepNothingOfTheOldBatch) {
+TEST_F(Tun, PacketsThatWaitFollowTheirPeerToItsNewIndex) {
   sim.outside.room = 1;
   for (int i = 0; i < 3; ++i)
     sim.inside.waiting.push_back(ip_packet("192.168.53.99", "192.168.60.101"));
   EXPECT_EQ(sim.outbound.run(1000), Result::kBlocked);
-  sim.outbound.forget();
-  sim.peers({});
+  const auto record = sim.tables.peers[0].record;
+  const std::vector<std::shared_ptr<PeerRecord>> records{std::make_shared<PeerRecord>(), record};
+  sim.replace({configured("new", "10.0.2.9:9090", {"10.7.0.0/16"}),
+               configured("alice", "10.0.2.8:9090", {"192.168.60.0/24"})},
+              records);
+  sim.outside.room = SIZE_MAX;
+  EXPECT_EQ(sim.outbound.run(1000), Result::kIdle);
+  EXPECT_EQ(sim.outside.sent.size(), 3u);
+  EXPECT_EQ(record->traffic.read().tx_packets, 3u);
+}
+
+TEST_F(Tun, PacketsThatWaitForAPeerThatGoesAreDropped) {
+  sim.outside.room = 1;
+  for (int i = 0; i < 3; ++i)
+    sim.inside.waiting.push_back(ip_packet("192.168.53.99", "192.168.60.101"));
+  EXPECT_EQ(sim.outbound.run(1000), Result::kBlocked);
+  sim.replace({}, {});
   expect_only(DropReason::kQueueFull, 2);
   sim.outside.room = SIZE_MAX;
   EXPECT_EQ(sim.outbound.run(1000), Result::kIdle);
@@ -246,10 +261,26 @@ TEST_F(Tun, ChangedPeersKeepWhatTheyLearned) {
   std::vector<PeerConfig> configs{learned("new", {"10.7.0.0/16"}), learned("bob", {"10.8.0.0/16"})};
   const std::vector<std::shared_ptr<PeerRecord>> records{std::make_shared<PeerRecord>(),
                                                          sim.tables.peers[1].record};
-  sim.tables.replace_peers(PeerTable(configs, records));
+  sim.replace(configs, records);
   EXPECT_EQ(sim.endpoint_of(0), std::nullopt);
   EXPECT_EQ(sim.endpoint_of(1), endpoint("10.0.2.7:4000"));
   EXPECT_EQ(sim.traffic_of(1).rx_packets, 1u);
+}
+
+TEST_F(Tun, AChangeOfPeersLosesNoNewsOfTheirEndpoints) {
+  sim.from_outside(ip_packet("192.168.53.2", "192.168.53.98"), "10.0.2.7:4000", "10.0.2.8");
+  ASSERT_EQ(sim.tables.moved, std::vector<PeerIndex>{1});
+  sim.replace({learned("bob", {"192.168.53.2/32"})}, {sim.tables.peers[1].record});
+  EXPECT_EQ(sim.tables.moved, std::vector<PeerIndex>{0});
+}
+
+TEST_F(Tun, AConfiguredPeerThatStaysIsWrittenToFromTheSameAddress) {
+  sim.from_outside(ip_packet("192.168.60.101", "192.168.53.99"), "10.0.2.8:9090", "10.0.2.7");
+  sim.replace({configured("server", "10.0.2.8:9090", {"192.168.60.0/24"})},
+              {sim.tables.peers[0].record});
+  sim.from_inside(ip_packet("192.168.53.99", "192.168.60.101"));
+  ASSERT_EQ(sim.outside.sent.size(), 1u);
+  EXPECT_EQ(sim.outside.sent[0].local, address("10.0.2.7"));
 }
 
 }  // namespace

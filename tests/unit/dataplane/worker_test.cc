@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -150,6 +153,63 @@ TEST_F(Pair, PacketsGoBothWaysAndTheLearnedEndpointIsAnnounced) {
   EXPECT_EQ(snapshot.peers[0].endpoint, endpoint("10.0.2.7:1"));
   EXPECT_EQ(snapshot.peers[0].traffic.rx_bytes, there.size());
   EXPECT_EQ(snapshot.traffic.rx_packets, 1u);
+}
+
+TEST(Worker, WhatWaitedForItGoesToThePeersItStartsWith) {
+  auto [kernel, inside] = wire();
+  auto [network, outside] = wire();
+  const Bytes waiting = ip_packet("10.1.0.1", "10.1.0.2");
+  write_packet(kernel, waiting);
+  Worker worker(std::make_unique<WireInside>(std::move(inside)),
+                std::make_unique<WireOutside>(std::move(outside), "10.0.2.8:9090"),
+                WorkerOptions{});
+  worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
+  worker.start();
+  EXPECT_EQ(read_packet(network), waiting);
+}
+
+TEST_F(Pair, AWorkerAnswersThatItIsAlive) {
+  left->ask_alive();
+  const std::vector<Event> seen = events(*left);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<Alive>(seen[0]));
+}
+
+// An outside that does not come back from a call, until it is let go.
+class StuckOutside final : public packet::OutsidePort {
+ public:
+  StuckOutside(UniqueFd fd, std::shared_ptr<std::atomic<bool>> stuck)
+      : fd_(std::move(fd)), stuck_(std::move(stuck)) {}
+  int fd() const noexcept override { return fd_.get(); }
+  void receive(packet::Batch&) noexcept override {}
+  void send(packet::Batch& batch) noexcept override {
+    while (*stuck_) std::this_thread::sleep_for(1ms);
+    for (packet::Packet& packet : batch.packets()) packet.verdict = packet::SendVerdict::kSent;
+  }
+
+ private:
+  UniqueFd fd_;
+  std::shared_ptr<std::atomic<bool>> stuck_;
+};
+
+TEST(StuckWorker, GivesNoAnswerUntilItComesBack) {
+  auto [kernel, inside] = wire();
+  auto [outside, other_end] = wire();
+  const auto stuck = std::make_shared<std::atomic<bool>>(true);
+  Worker worker(std::make_unique<WireInside>(std::move(inside)),
+                std::make_unique<StuckOutside>(std::move(outside), stuck), WorkerOptions{});
+  worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
+  worker.start();
+  write_packet(kernel, ip_packet("10.1.0.1", "10.1.0.2"));
+  int waiting = 1;  // bytes: until the worker has read the packet and sends it
+  EXPECT_TRUE(
+      eventually([&] { return ::ioctl(kernel.get(), SIOCOUTQ, &waiting) == 0 && !waiting; }));
+  worker.ask_alive();
+  pollfd answer{worker.event_fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&answer, 1, 100), 0);
+  *stuck = false;
+  EXPECT_EQ(::poll(&answer, 1, 20000), 1);
+  EXPECT_TRUE(std::holds_alternative<Alive>(worker.take_events().at(0)));
 }
 
 TEST_F(Pair, ManyPacketsWhileEverybodyAsksAndChanges) {

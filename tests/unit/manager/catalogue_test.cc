@@ -91,15 +91,26 @@ TEST_F(CatalogueTest, WatchesAgainAfterAWhileWithoutDescriptors) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
-  std::filesystem::remove_all(folder / "profiles");
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") == nullptr; }));
+  catalogue.refresh();
+  EXPECT_TRUE(catalogue.find("lab")) << "that it cannot be read does not mean that it is gone";
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::filesystem::remove_all(folder / "profiles");
+  EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("lab") == nullptr; }));
   std::filesystem::create_directories(folder / "profiles");
   folder.write("profiles/again.toml", profile_text());
   EXPECT_TRUE(run_until(loop, [&] { return catalogue.find("again") != nullptr; }));
 }
 #endif
+
+TEST_F(CatalogueTest, TheTimeOfAProfileIsThatOfTheFileItWasReadFrom) {
+  folder.write("lab.toml", profile_text());
+  const auto time = std::filesystem::last_write_time(folder / "lab.toml");
+  const Catalogue catalogue(loop, {folder.path()});
+  const auto since_1970 = std::chrono::file_clock::to_sys(time).time_since_epoch();
+  EXPECT_EQ(catalogue.find("lab")->time_usec,
+            std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count());
+}
 
 TEST_F(CatalogueTest, OddNamesAndMoreThan256AreIgnored) {
   for (const char* name : {"-dash.toml", ".hidden.toml", "sp ace.toml", ".toml"})

@@ -25,6 +25,16 @@ struct Call {
   bool failed_with(ErrorKind kind) const { return ended && error && error->kind() == kind; }
 };
 
+template <typename Call>
+std::optional<ErrorKind> kind_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  return std::nullopt;
+}
+
 class ManagerTest : public testing::Test {
  protected:
   ManagerTest() {
@@ -42,9 +52,9 @@ class ManagerTest : public testing::Test {
   }
 
   Lifecycle state() const { return manager->tunnel("lab").state(); }
-  static SessionFacts facts() {
+  static SessionFacts facts(std::uint32_t pid = 7) {
     SessionFacts facts;
-    facts.pid = 7;
+    facts.pid = pid;
     facts.interface = "tun0";
     return facts;
   }
@@ -155,28 +165,81 @@ TEST_F(ManagerTest, StartAndRestartWhileStoppingAreRefused) {
   EXPECT_TRUE(stop.succeeded() && other.succeeded());
 }
 
-TEST_F(ManagerTest, AStopThatFailsLeavesAReason) {
+TEST_F(ManagerTest, AStopThatFailsLeavesWhatIsTrue) {
   bring_up();
   Call stop;
   manager->stop("lab", stop.done());
   launcher.stopped("lab", LaunchFailure{ErrorKind::kLauncherFailed, "systemd says no"});
   EXPECT_TRUE(stop.failed_with(ErrorKind::kLauncherFailed));
+  EXPECT_EQ(state(), Lifecycle::kRunning) << "its session is still there";
+  EXPECT_EQ(manager->tunnel("lab").interface(), "tun0");
+  Call again;
+  manager->stop("lab", again.done());
+  manager->session_vanished("lab");
+  launcher.stopped("lab", LaunchFailure{ErrorKind::kTimeout, "it took too long"});
   EXPECT_EQ(state(), Lifecycle::kFailed);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "it took too long");
 }
 
-TEST_F(ManagerTest, RestartStopsThenStarts) {
+TEST_F(ManagerTest, RestartReplacesTheSession) {
+  bring_up();
+  told.clear();
+  Call call;
+  manager->restart("lab", call.done());
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  manager->session_vanished("lab");
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts(8));
+  launcher.started("lab");
+  EXPECT_TRUE(call.succeeded());
+  EXPECT_EQ(manager->tunnel("lab").session()->pid, 8U);
+  EXPECT_EQ(told, (std::vector<std::string>{"starting", "running"}));
+}
+
+// The launcher may be faster than the bus.
+TEST_F(ManagerTest, ARestartIsDoneWhenTheNewSessionSaidSoNotTheOld) {
   bring_up();
   Call call;
   manager->restart("lab", call.done());
-  EXPECT_EQ(state(), Lifecycle::kStopping);
-  launcher.stopped("lab");
-  EXPECT_EQ(state(), Lifecycle::kStarting);
-  manager->session_vanished("lab");  // the old one's name, late
-  manager->session_found("lab", 8);
-  manager->session_appeared("lab", facts());
   launcher.started("lab");
+  EXPECT_FALSE(call.ended);
+  manager->session_vanished("lab");
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts(8));
   EXPECT_TRUE(call.succeeded());
+}
+
+TEST_F(ManagerTest, ARestartThatIsRefusedLeavesTheOldSessionRunning) {
+  bring_up();
+  Call call;
+  manager->restart("lab", call.done());
+  launcher.started("lab", LaunchFailure{ErrorKind::kLauncherFailed, "systemd says no"});
+  EXPECT_TRUE(call.failed_with(ErrorKind::kLauncherFailed));
   EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, ARestartWhoseNewSessionFailsIsFailed) {
+  bring_up();
+  Call call;
+  manager->restart("lab", call.done());
+  manager->session_vanished("lab");
+  launcher.started("lab", LaunchFailure{ErrorKind::kAddressInUse, "port 9090 is taken"});
+  EXPECT_TRUE(call.failed_with(ErrorKind::kAddressInUse));
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+}
+
+TEST_F(ManagerTest, ARestartWhileStartingEndsThatStart) {
+  Call start;
+  Call restart;
+  manager->start("lab", start.done());
+  manager->restart("lab", restart.done());
+  EXPECT_TRUE(start.failed_with(ErrorKind::kFailed));
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  EXPECT_THROW(manager->restart("lab", {}), Error) << "one is under way";
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts(8));
+  launcher.started("lab");
+  EXPECT_TRUE(restart.succeeded());
 }
 
 TEST_F(ManagerTest, RestartOfAStoppedTunnelStartsIt) {
@@ -191,20 +254,10 @@ TEST_F(ManagerTest, StopDuringARestartEndsTheRestart) {
   Call stop;
   manager->restart("lab", restart.done());
   manager->stop("lab", stop.done());
-  EXPECT_TRUE(restart.failed_with(ErrorKind::kFailed));
   launcher.stopped("lab");
+  EXPECT_TRUE(restart.failed_with(ErrorKind::kFailed));
   EXPECT_TRUE(stop.succeeded());
   EXPECT_EQ(state(), Lifecycle::kStopped);
-}
-
-TEST_F(ManagerTest, ARestartWhoseProfileVanishesMeanwhileFails) {
-  bring_up();
-  Call call;
-  manager->restart("lab", call.done());
-  std::filesystem::remove(folder / "lab.toml");
-  launcher.stopped("lab");
-  EXPECT_TRUE(call.failed_with(ErrorKind::kNoSuchTunnel));
-  EXPECT_TRUE(manager->tunnels().empty());
 }
 
 TEST_F(ManagerTest, AnInvalidProfileIsRefusedBeforeAnythingIsStartedOrStopped) {
@@ -235,6 +288,93 @@ TEST_F(ManagerTest, ADeathIsFailedWithItsReasonAndACleanEndIsStopped) {
   bring_up();
   launcher.died("lab", std::nullopt);
   EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+// systemd starts it again after a while: Restart=on-failure.
+TEST_F(ManagerTest, AnEndAfterWhichItIsStartedAgainIsStartingWithTheReason) {
+  bring_up();
+  launcher.died("lab", LaunchFailure{ErrorKind::kLauncherFailed, "killed by signal 9", true});
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "killed by signal 9");
+  launcher.died("lab", LaunchFailure{ErrorKind::kAddressInUse, "port 9090 is taken", true});
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "port 9090 is taken");
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts(8));
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "");
+  launcher.died("lab", LaunchFailure{ErrorKind::kLauncherFailed, "again", true});
+  launcher.died("lab", LaunchFailure{ErrorKind::kLauncherFailed, "for good"});
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "for good");
+}
+
+TEST_F(ManagerTest, AStartThatFailsAndIsTriedAgainFailsForItsCaller) {
+  Call start;
+  manager->start("lab", start.done());
+  launcher.started("lab", LaunchFailure{ErrorKind::kFailed, "no such device", true});
+  EXPECT_TRUE(start.failed_with(ErrorKind::kFailed));
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  EXPECT_EQ(manager->tunnel("lab").reason().text, "no such device");
+}
+
+TEST_F(ManagerTest, WhatSomebodyElseDoesIsFollowed) {
+  told.clear();
+  launcher.changing("lab", Lifecycle::kStarting);
+  Call start;
+  manager->start("lab", start.done());
+  EXPECT_FALSE(launcher.starting["lab"]) << "it is being started";
+  manager->session_found("lab", 7);
+  manager->session_appeared("lab", facts());
+  EXPECT_TRUE(start.succeeded());
+  launcher.changing("lab", Lifecycle::kStarting);  // late
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+  launcher.changing("lab", Lifecycle::kStopping);
+  manager->session_vanished("lab");
+  launcher.changing("lab", Lifecycle::kStarting);
+  manager->session_found("lab", 8);
+  manager->session_appeared("lab", facts(8));
+  launcher.changing("lab", Lifecycle::kStopping);
+  launcher.died("lab", std::nullopt);
+  launcher.died("lab", std::nullopt);
+  EXPECT_EQ(told, (std::vector<std::string>{"starting", "running", "stopping", "starting",
+                                            "running", "stopping", "stopped"}));
+}
+
+TEST_F(ManagerTest, AStopWhileSomebodyElseStopsWaitsForTheEnd) {
+  bring_up();
+  launcher.changing("lab", Lifecycle::kStopping);
+  Call stop;
+  manager->stop("lab", stop.done());
+  EXPECT_FALSE(stop.ended);
+  launcher.died("lab", std::nullopt);
+  launcher.stopped("lab");
+  EXPECT_TRUE(stop.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+TEST_F(ManagerTest, WhatSomebodyElseStartedInVainIsFailedUntilItIsForgotten) {
+  launcher.died("lab", LaunchFailure{ErrorKind::kInvalidProfile, "no address"});
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+  EXPECT_EQ(manager->tunnel("lab").reason().code, "invalid-profile");
+  launcher.died("lab", std::nullopt);
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+  launcher.died("lab", LaunchFailure{ErrorKind::kInvalidProfile, "no address"});
+  Call stop;
+  manager->stop("lab", stop.done());
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+  launcher.stopped("lab");
+  EXPECT_TRUE(stop.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kStopped);
+}
+
+TEST_F(ManagerTest, WhatSomebodyElseDoesWhileWeDoTheSameIsNotToldTwice) {
+  told.clear();
+  Call start;
+  manager->start("lab", start.done());
+  launcher.changing("lab", Lifecycle::kStarting);
+  launcher.died("lab", LaunchFailure{ErrorKind::kFailed, "the launcher will say so itself"});
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  EXPECT_EQ(told, (std::vector<std::string>{"starting"}));
 }
 
 TEST_F(ManagerTest, ASessionThatLeavesTheBusAndNobodyKnowsWhyIsFailed) {
@@ -331,11 +471,67 @@ TEST_F(ManagerTest, AProfileThatVanishesWhileRunningStaysUntilStopped) {
   EXPECT_TRUE(manager->tunnels().empty());
 }
 
+TEST_F(ManagerTest, AReloadShowsUntilItsEnd) {
+  bring_up();
+  manager->begin_reload("lab");
+  EXPECT_EQ(state(), Lifecycle::kReloading);
+  EXPECT_EQ(kind_of([&] { manager->begin_reload("lab"); }), ErrorKind::kInProgress);
+  manager->end_reload("lab");
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
+TEST_F(ManagerTest, OnlyARunningTunnelIsReloaded) {
+  EXPECT_EQ(kind_of([&] { manager->begin_reload("lab"); }), ErrorKind::kNotRunning);
+  EXPECT_EQ(kind_of([&] { manager->begin_reload("nobody"); }), ErrorKind::kNoSuchTunnel);
+  Call start;
+  manager->start("lab", start.done());
+  EXPECT_EQ(kind_of([&] { manager->begin_reload("lab"); }), ErrorKind::kInProgress);
+}
+
+TEST_F(ManagerTest, ASessionThatDiesWhileReloadingHasFailed) {
+  bring_up();
+  manager->begin_reload("lab");
+  launcher.died("lab", LaunchFailure{ErrorKind::kLauncherFailed, "killed"});
+  manager->end_reload("lab");
+  EXPECT_EQ(state(), Lifecycle::kFailed);
+}
+
+TEST_F(ManagerTest, AReloadedProfileIsNotStale) {
+  bring_up();
+  folder.write("lab.toml", profile_text("another text"));
+  manager->begin_reload("lab");
+  EXPECT_TRUE(manager->tunnel("lab").is_stale());
+  SessionFacts said = manager->tunnel("lab").session().value();
+  said.profile_time_usec = manager->tunnel("lab").profile()->time_usec;
+  said.profile_path = manager->tunnel("lab").profile()->path;
+  manager->session_changed("lab", said);
+  manager->end_reload("lab");
+  EXPECT_FALSE(manager->tunnel("lab").is_stale());
+}
+
+TEST_F(ManagerTest, ASessionThatWaitsForItsPeerIsStartingUntilItSaysReady) {
+  SessionFacts waiting = facts();
+  waiting.ready = false;
+  manager->session_found("lab", 42);
+  manager->session_appeared("lab", waiting);
+  EXPECT_EQ(state(), Lifecycle::kStarting);
+  Call start;
+  manager->start("lab", start.done());
+  EXPECT_FALSE(start.ended);
+  waiting.ready = true;
+  manager->session_changed("lab", waiting);
+  EXPECT_TRUE(start.succeeded());
+  EXPECT_EQ(state(), Lifecycle::kRunning);
+}
+
 TEST_F(ManagerTest, HealthIsTheSessionsLastWord) {
   bring_up();
-  manager->session_changed("lab", Health::kFailing, {.code = "no-reply", .text = "silence"});
+  SessionFacts said = manager->tunnel("lab").session().value();
+  said.health = Health::kFailing;
+  said.reason = {.code = "no-reply", .text = "silence"};
+  manager->session_changed("lab", said);
   EXPECT_EQ(manager->tunnel("lab").health(), Health::kFailing);
-  manager->session_changed("nobody", Health::kHealthy, {});
+  manager->session_changed("nobody", said);
   launcher.died("lab", std::nullopt);
   EXPECT_EQ(manager->tunnel("lab").health(), Health::kUnknown);
 }

@@ -43,13 +43,14 @@ std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
-TEST(NotifySocket, GivesEachLineWithItsSenderAndKeepsNoDescriptor) {
+TEST(NotifySocket, GivesLinesWithTheirSenderAndKeepsNoDescriptorThatNobodyTakes) {
   service::Loop loop;
   const Folder folder;
   std::vector<std::string> lines;
-  NotifySocket socket(loop, folder / "run", [&](pid_t sender, std::string_view line) {
-    EXPECT_EQ(sender, ::getpid());
-    lines.emplace_back(line);
+  NotifySocket socket(loop, folder / "run", [&](NotifySocket::Message& message) {
+    EXPECT_EQ(message.sender, ::getpid());
+    EXPECT_EQ(message.fds.size(), 1u);
+    lines.insert(lines.end(), message.lines.begin(), message.lines.end());
   });
   const std::size_t before = open_descriptors();
   send_with_descriptor(socket.path(), "READY=1\nSTATUS=all well\n", STDIN_FILENO);
@@ -60,11 +61,19 @@ TEST(NotifySocket, GivesEachLineWithItsSenderAndKeepsNoDescriptor) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(NotifySocket, AValueIsThatOfTheWholeName) {
+  NotifySocket::Message message;
+  message.lines = {"FDNAMES=no", "FDNAME=tun", "FDNAME=second", "EMPTY=", "=odd"};
+  EXPECT_EQ(message.value_of("FDNAME"), "tun");
+  EXPECT_EQ(message.value_of("EMPTY"), "");
+  EXPECT_EQ(message.value_of("FD"), std::nullopt);
+}
+
 TEST(NotifySocket, IsForItsOwnerOnlyAndLeavesNothingBehind) {
   service::Loop loop;
   std::string path;
   {
-    const NotifySocket socket(loop, "", [](pid_t, std::string_view) {});
+    const NotifySocket socket(loop, "", [](NotifySocket::Message&) {});
     path = socket.path();
     struct stat status {};
     ASSERT_EQ(::stat(path.c_str(), &status), 0);
@@ -77,9 +86,9 @@ TEST(NotifySocket, IsForItsOwnerOnlyAndLeavesNothingBehind) {
 
 TEST(NotifySocket, SaysWhatIsWrongWithItsFolder) {
   service::Loop loop;
-  EXPECT_THROW(NotifySocket(loop, "/proc/none/such", [](pid_t, std::string_view) {}), Error);
+  EXPECT_THROW(NotifySocket(loop, "/proc/none/such", [](NotifySocket::Message&) {}), Error);
   const Folder folder;
-  EXPECT_THROW(NotifySocket(loop, folder / std::string(120, 'x'), [](pid_t, std::string_view) {}),
+  EXPECT_THROW(NotifySocket(loop, folder / std::string(120, 'x'), [](NotifySocket::Message&) {}),
                Error);
 }
 

@@ -19,12 +19,14 @@ class ProcessLauncherTest : public testing::Test {
  protected:
   ProcessLauncherTest() {
     ::setenv("STUB_GO", (folder / "go").c_str(), 1);
+    ::setenv("STUB_TOLD", (folder / "told").c_str(), 1);
     options.program = STUB_SESSION;
     options.runtime_folder = folder / "run";
     make();
   }
   ~ProcessLauncherTest() override {
-    for (const char* name : {"ready", "silent", "stubborn", "crashes", "leaves", "inherits"})
+    for (const char* name : {"ready", "silent", "stubborn", "crashes", "leaves", "inherits",
+                             "keeps", "forgets", "hoards", "starves"})
       stop(name);
   }
 
@@ -48,6 +50,24 @@ class ProcessLauncherTest : public testing::Test {
     launcher->stop(name, [&](const LaunchOutcome& told) { outcome = told; });
     EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
     return outcome;
+  }
+  std::optional<LaunchOutcome> restart(const std::string& name) {
+    std::optional<LaunchOutcome> outcome;
+    launcher->restart(name, [&](const LaunchOutcome& told) { outcome = told; });
+    EXPECT_FALSE(outcome) << "told from inside the call";
+    EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
+    return outcome;
+  }
+  // The number the stub told last.
+  int told() {
+    int number = -1;
+    std::ifstream(folder / "told") >> number;
+    return number;
+  }
+  void crash(const std::string& name) {
+    go();
+    EXPECT_TRUE(run_until(loop, [&] { return died_name == name; }));
+    std::filesystem::remove(folder / "go");
   }
   void go() { folder.write("go", ""); }
 
@@ -88,13 +108,14 @@ TEST_F(ProcessLauncherTest, ASessionInheritsNoDescriptors) {
 
 // Not under the address and undefined-behaviour sanitizers: they need descriptors of their own.
 #ifndef __SANITIZE_ADDRESS__
-// Too few descriptors to watch the process that was made already.
+// Enough descriptors to make a process, and too few to watch it.
 TEST_F(ProcessLauncherTest, AStartThatFailsHalfWayLeavesNoProcess) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const int first_free = ::dup(STDIN_FILENO);
   ::close(first_free);
-  const rlimit none_left{.rlim_cur = static_cast<rlim_t>(first_free), .rlim_max = before.rlim_max};
+  const rlimit none_left{.rlim_cur = static_cast<rlim_t>(first_free) + 2,
+                         .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
   std::optional<LaunchOutcome> outcome;
   launcher->start("silent", [&](const LaunchOutcome& told) { outcome = told; });
@@ -119,6 +140,12 @@ TEST_F(ProcessLauncherTest, ASilentStartIsGivenUp) {
   make();
   EXPECT_EQ((*start("silent"))->kind, ErrorKind::kTimeout);
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+}
+
+TEST_F(ProcessLauncherTest, AStartThatIsGivenUpSaysWhatItWaitedFor) {
+  options.start_timeout = std::chrono::seconds(1);
+  make();
+  EXPECT_EQ((*start("waits"))->text, "it was not ready within 1 s; waiting");
 }
 
 TEST_F(ProcessLauncherTest, StopWhileStartingEndsBoth) {
@@ -193,6 +220,84 @@ TEST_F(ProcessLauncherTest, AProcessThatIsGoneIsNotAdopted) {
   ::waitpid(gone, nullptr, 0);
   EXPECT_FALSE(launcher->adopt("ready", gone));
   EXPECT_FALSE(*start("ready")) << "nothing is in the way";
+}
+
+TEST_F(ProcessLauncherTest, ARestartHandsOverWhatTheSessionStored) {
+  EXPECT_FALSE(*start("keeps"));
+  EXPECT_EQ(told(), 1);
+  EXPECT_FALSE(*restart("keeps"));
+  EXPECT_EQ(told(), 2);
+  EXPECT_FALSE(*restart("keeps"));
+  EXPECT_EQ(told(), 3);
+  EXPECT_FALSE(died_name);
+  EXPECT_FALSE(*stop("keeps"));
+  EXPECT_FALSE(*start("keeps"));
+  EXPECT_EQ(told(), 1) << "a stop drops it";
+}
+
+TEST_F(ProcessLauncherTest, ACrashedSessionKeepsWhatItStoredUntilItIsStopped) {
+  EXPECT_FALSE(*start("keeps"));
+  crash("keeps");
+  EXPECT_FALSE(*start("keeps"));
+  EXPECT_EQ(told(), 2);
+  crash("keeps");
+  EXPECT_FALSE(*stop("keeps"));
+  EXPECT_FALSE(*start("keeps"));
+  EXPECT_EQ(told(), 1);
+}
+
+TEST_F(ProcessLauncherTest, WhatWasTakenOutOfTheStoreIsGone) {
+  EXPECT_FALSE(*start("forgets"));
+  EXPECT_FALSE(*restart("forgets"));
+  EXPECT_EQ(told(), 1);
+}
+
+TEST_F(ProcessLauncherTest, ASessionStoresOnlySoMuch) {
+  EXPECT_FALSE(*start("hoards"));
+  EXPECT_EQ(told(), 0);
+  EXPECT_FALSE(*restart("hoards"));
+  EXPECT_EQ(told(), static_cast<int>(kMaxStoredFds));
+}
+
+TEST_F(ProcessLauncherTest, ARestartOfWhatDoesNotRunIsAStart) {
+  EXPECT_FALSE(*restart("ready"));
+  EXPECT_FALSE(*stop("ready"));
+}
+
+TEST_F(ProcessLauncherTest, ARestartEndsAStartUnderWay) {
+  std::optional<LaunchOutcome> started;
+  launcher->start("silent", [&](const LaunchOutcome& outcome) { started = outcome; });
+  bool restarted = false;
+  launcher->restart("silent", [&](const LaunchOutcome&) { restarted = true; });
+  ASSERT_TRUE(run_until(loop, [&] { return started.has_value(); }));
+  EXPECT_EQ((*started)->text, "stopped while starting");
+  EXPECT_FALSE(restarted);
+  EXPECT_FALSE(*stop("silent"));
+  EXPECT_TRUE(restarted) << "that start ended too";
+}
+
+TEST_F(ProcessLauncherTest, AStopWhileRestartingWaitsForTheNextSessionAndEndsIt) {
+  EXPECT_FALSE(*start("keeps"));
+  std::optional<LaunchOutcome> restarted;
+  launcher->restart("keeps", [&](const LaunchOutcome& outcome) { restarted = outcome; });
+  EXPECT_FALSE(*stop("keeps"));
+  ASSERT_TRUE(restarted);
+  EXPECT_TRUE(*restarted) << "it did not come about";
+  EXPECT_FALSE(died_name);
+  EXPECT_FALSE(*start("keeps"));
+  EXPECT_EQ(told(), 1) << "what was stored is gone";
+}
+
+TEST_F(ProcessLauncherTest, ASessionThatStarvesTheWatchdogIsKilled) {
+  options.watchdog = std::chrono::milliseconds(300);
+  make();
+  EXPECT_FALSE(*start("starves"));
+  int turns = 0;
+  EXPECT_TRUE(run_until(loop, [&] { return ++turns > 250; })) << "more than the watchdog's time";
+  EXPECT_FALSE(died_name) << "it was fed";
+  go();
+  ASSERT_TRUE(run_until(loop, [&] { return died_name.has_value(); }));
+  EXPECT_NE(died_why->text.find("watchdog"), std::string::npos);
 }
 
 // A message of another process, here of the test itself, is not the session's.

@@ -3,35 +3,63 @@
 //   fails       reports STATUS=port taken and ends with the status of AddressInUse
 //   inherits    reports READY=1 if it was given the descriptor $STUB_DESCRIPTOR, else ends with 0
 //   silent      lives, and never reports anything
+//   waits       reports STATUS=waiting, and lives
 //   stubborn    as ready, and ignores SIGTERM
 //   quits       ends with status 0 before it was ready
 //   crashes     reports READY=1, then dies of a signal once $STUB_GO exists
 //   leaves      reports READY=1, then STOPPING=1 and ends with status 0 once $STUB_GO exists
+//   keeps       stores a memory it counts its starts in; tells their number; ends with
+//               status 0 on SIGUSR1, dies of a signal once $STUB_GO exists
+//   forgets     as keeps, and takes it out of the store again before READY=1
+//   hoards      stores 20 descriptors under different names; tells how many it was handed
+//   starves     reports READY=1, and WATCHDOG=1 until $STUB_GO exists
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/mman.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
 #include <string>
 
 namespace {
 
 void report(const std::string& text) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-  const int socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
-  ::sendto(socket, text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&address),
-           sizeof address);
-  ::close(socket);
+  sd_notify(0, text.c_str());
+}
+
+// Into the file $STUB_TOLD.
+void tell(int number) {
+  std::ofstream(std::getenv("STUB_TOLD")) << number;
+}
+
+void store(const std::string& name, int fd) {
+  sd_pid_notify_with_fds(0, 0, ("FDSTORE=1\nFDNAME=" + name + "\nFDPOLL=0").c_str(), &fd, 1);
 }
 
 void wait_for_go() {
   while (::access(std::getenv("STUB_GO"), F_OK) != 0) ::usleep(2000);
+}
+
+int count_starts(bool forgets) {
+  char** names = nullptr;
+  int memory = SD_LISTEN_FDS_START;
+  if (sd_listen_fds_with_names(0, &names) != 1) {
+    memory = ::memfd_create("starts", MFD_CLOEXEC);
+    store("memory", memory);
+  } else if (std::string(names[0]) != "memory") {
+    return -1;
+  }
+  int starts = 0;
+  static_cast<void>(::pread(memory, &starts, sizeof starts, 0));
+  ++starts;
+  static_cast<void>(::pwrite(memory, &starts, sizeof starts, 0));
+  if (forgets) {
+    report("FDSTOREREMOVE=1\nFDNAME=memory");
+    sd_notify_barrier(0, 5'000'000);
+  }
+  return starts;
 }
 
 }  // namespace
@@ -45,10 +73,22 @@ int main(int argc, char** argv) {
   if (behaviour == "quits") return 0;
   if (behaviour == "inherits" && ::fcntl(std::atoi(std::getenv("STUB_DESCRIPTOR")), F_GETFD) == -1)
     return 0;
-  if (behaviour == "silent") ::pause();
+  if (behaviour == "waits") report("STATUS=waiting");
+  if (behaviour == "silent" || behaviour == "waits") ::pause();
   if (behaviour == "stubborn") ::signal(SIGTERM, SIG_IGN);
-  report("READY=1\nSTATUS=up");
-  if (behaviour == "crashes") {
+  if (behaviour == "keeps" || behaviour == "forgets") {
+    tell(count_starts(behaviour == "forgets"));
+    ::signal(SIGUSR1, [](int) { ::_exit(0); });
+  }
+  if (behaviour == "hoards") {
+    for (int i = 0; i < 20; ++i) store("fd" + std::to_string(i), STDIN_FILENO);
+    tell(sd_listen_fds(0));
+    ::signal(SIGUSR1, [](int) { ::_exit(0); });
+  }
+  report("READY=1");
+  if (behaviour == "starves")
+    for (; ::access(std::getenv("STUB_GO"), F_OK) != 0; ::usleep(10000)) report("WATCHDOG=1");
+  if (behaviour == "crashes" || behaviour == "keeps") {
     wait_for_go();
     ::raise(SIGKILL);
   }

@@ -65,8 +65,14 @@ class FakeLauncher final : public Launcher {
   std::string_view name() const noexcept override { return "fake"; }
   std::string unit_of(const std::string& tunnel) const override { return tunnel + ".service"; }
   void set_died(Died died) override { died_ = std::move(died); }
+  void set_changing(const Changing& changing) override { changing_ = changing; }
   void start(const std::string& tunnel, Done done) override { starting[tunnel] = std::move(done); }
   void stop(const std::string& tunnel, Done done) override { stopping[tunnel] = std::move(done); }
+  void restart(const std::string& tunnel, Done done) override {
+    if (starting[tunnel])
+      started(tunnel, LaunchFailure{ErrorKind::kFailed, "stopped while starting"});
+    starting[tunnel] = std::move(done);
+  }
   bool adopt(const std::string& tunnel, int pid) override {
     if (pid == kGone) return false;
     adopted[tunnel] = pid;
@@ -83,6 +89,8 @@ class FakeLauncher final : public Launcher {
   }
   void died(const std::string& tunnel, LaunchOutcome why) { died_(tunnel, std::move(why)); }
 
+  void changing(const std::string& tunnel, Lifecycle state) { changing_(tunnel, state); }
+
   static constexpr int kGone = 99;  // no such process
 
   std::map<std::string, Done> starting;
@@ -91,6 +99,7 @@ class FakeLauncher final : public Launcher {
 
  private:
   Died died_;
+  Changing changing_;
 };
 
 }  // namespace vpntun::manager

@@ -49,6 +49,24 @@ TEST_F(RouteTest, RoutesAreListedAsAdded) {
   }
 }
 
+TEST_F(RouteTest, ThoseOfOneInterfaceAreListedAlone) {
+  const Tun tun = Tun::open("tun0", TunKind::kTun);
+  add_address(netlink(), tun.index(), prefix("10.77.0.1/24"));
+  set_link_up(netlink(), tun.index(), true);
+  Route v6 = on_link("2001:db8::/32", tun.index());
+  for (const Route& route :
+       {on_link("10.10.0.0/16", left()), on_link("10.11.0.0/16", tun.index()), v6})
+    add_route(netlink(), route);
+  v6.metric = 1024;
+  const std::vector<Route> routes = list_routes(netlink(), tun.index());
+  EXPECT_THAT(routes, Contains(on_link("10.11.0.0/16", tun.index())));
+  EXPECT_THAT(routes, Contains(v6));
+  for (const Route& route : routes) EXPECT_EQ(route.index, tun.index());
+  const std::vector<InterfaceAddress> addresses = list_addresses(netlink(), tun.index());
+  EXPECT_THAT(addresses, Contains(InterfaceAddress{tun.index(), prefix("10.77.0.1/24")}));
+  for (const InterfaceAddress& address : addresses) EXPECT_EQ(address.index, tun.index());
+}
+
 TEST_F(RouteTest, DefaultRoutesOfBothFamilies) {
   for (const Route& route :
        {via("0.0.0.0/0", "10.9.0.2", left()), via("::/0", "fd00:9::2", left())}) {

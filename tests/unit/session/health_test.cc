@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr Instant kNow{100000s};
 
@@ -43,7 +44,6 @@ PeerFacts silent_peer(Duration since, const std::string& name = "server") {
 PeerFacts unresolved_peer(NameState state, const std::string& failure = "") {
   PeerFacts peer;
   peer.name = "server";
-  peer.host = "vpn.example.org";
   peer.name_state = state;
   peer.name_failure = failure;
   return peer;
@@ -127,7 +127,9 @@ TEST(Health, FailsWhenPacketsGoOutAndNoneComeBack) {
   EXPECT_EQ(assessment.health, Health::kFailing);
   EXPECT_EQ(assessment.reason().code, "no-reply");
   EXPECT_THAT(assessment.reason().text, HasSubstr("packets go out, none come back (42 s)"));
-  EXPECT_THAT(assessment.reason().text, HasSubstr("peer server at 10.0.2.8:9090"));
+  EXPECT_THAT(assessment.reason().text, HasSubstr("peer server is running"));
+  EXPECT_THAT(assessment.reason().text, Not(HasSubstr("10.0.2.8")))
+      << "the sentence is for everybody, the endpoint is not";
 }
 
 TEST(Health, FailsAlsoWhenThePeerAnsweredBefore) {
@@ -181,7 +183,6 @@ TEST(Health, FailsWhenNoNameCanBeResolvedAndIsDegradedWhenSomeCan) {
   const Assessment alone = assess(facts_with({peer}), kNow);
   EXPECT_EQ(alone.health, Health::kFailing);
   EXPECT_EQ(alone.reason().code, "unresolved");
-  EXPECT_THAT(alone.reason().text, HasSubstr("vpn.example.org"));
   EXPECT_THAT(alone.reason().text, HasSubstr("Name or service not known"));
   EXPECT_EQ(assess(facts_with({peer, answering_peer()}), kNow).health, Health::kDegraded);
 }
@@ -191,7 +192,6 @@ TEST(Health, SaysThatAPublicAddressIsNotUsedUnencrypted) {
       assess(facts_with({unresolved_peer(NameState::kPublicPlaintext, "8.8.8.8")}), kNow);
   EXPECT_EQ(assessment.health, Health::kFailing);
   EXPECT_EQ(assessment.reason().code, "public-plaintext");
-  EXPECT_THAT(assessment.reason().text, HasSubstr("8.8.8.8"));
   EXPECT_THAT(assessment.reason().text, HasSubstr("allow-public-plaintext = true"));
 }
 
@@ -262,6 +262,15 @@ TEST(Health, IsDegradedWhenMasqueradingCouldNotBeSetUp) {
   const Assessment assessment = assess(facts, kNow);
   EXPECT_EQ(assessment.health, Health::kDegraded);
   EXPECT_EQ(assessment.reason().code, "masquerade-failed");
+}
+
+TEST(Health, IsDegradedWhileTheResolverDoesNotKnow) {
+  Facts facts = facts_with({answering_peer()});
+  facts.dns_failure = "systemd-resolved does not run";
+  const Assessment assessment = assess(facts, kNow);
+  EXPECT_EQ(assessment.health, Health::kDegraded);
+  EXPECT_EQ(assessment.reason().code, "dns-unavailable");
+  EXPECT_EQ(assessment.reason().text, "systemd-resolved does not run");
 }
 
 TEST(Health, PutsTheWorstFirstAndNamesItAsTheReason) {

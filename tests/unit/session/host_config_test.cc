@@ -95,6 +95,49 @@ TEST(HostDrift, AnInterfaceThatIsToBeDownMayBeUp) {
   EXPECT_EQ(drift_of(host_config_of(profile), HostSeen{false, {}, {}}), HostDrift{});
 }
 
+HostConfig wanting(std::vector<IpPrefix> addresses, std::vector<IpPrefix> routes) {
+  HostConfig wanted;
+  wanted.addresses = std::move(addresses);
+  wanted.routes = std::move(routes);
+  return wanted;
+}
+
+TEST(HostSteps, AreNoneWhenAllIsAsWanted) {
+  const HostConfig wanted = wanting(prefixes({"10.1.0.1/24"}), prefixes({"10.2.0.0/16"}));
+  const HostSeen seen{true, wanted.addresses, prefixes({"10.1.0.0/24", "10.2.0.0/16"}),
+                      wanted.routes};
+  EXPECT_EQ(steps_to(wanted, seen, nullptr), HostSteps{});
+  EXPECT_EQ(steps_to(wanted, seen, &wanted.addresses), HostSteps{});
+}
+
+TEST(HostSteps, LeaveWhatStaysAlone) {
+  const HostConfig wanted =
+      wanting(prefixes({"10.1.0.1/24", "10.1.0.2/24"}), prefixes({"10.2.0.0/16", "10.3.0.0/16"}));
+  const HostSeen seen{true, prefixes({"10.1.0.1/24", "10.9.0.1/24"}),
+                      prefixes({"10.1.0.0/24", "10.2.0.0/16", "10.4.0.0/16"}),
+                      prefixes({"10.2.0.0/16", "10.4.0.0/16"})};
+  const HostSteps steps = steps_to(wanted, seen, nullptr);
+  EXPECT_EQ(steps.new_addresses, prefixes({"10.1.0.2/24"}));
+  EXPECT_EQ(steps.new_routes, prefixes({"10.3.0.0/16"}));
+  EXPECT_EQ(steps.old_routes, prefixes({"10.4.0.0/16"}));
+  EXPECT_EQ(steps.old_addresses, prefixes({"10.9.0.1/24"}));
+}
+
+TEST(HostSteps, TakeAwayOnlyRoutesWithOurMark) {
+  const HostSeen seen{true, {}, prefixes({"fe80::/64", "10.4.0.0/16"}), {}};
+  EXPECT_EQ(steps_to(HostConfig{}, seen, nullptr), HostSteps{});
+}
+
+TEST(HostSteps, TakeAwayTheAddressesOfTheFormerProfileAlone) {
+  const HostSeen seen{
+      true, prefixes({"fe80::1/64", "fe80::53/64", "10.8.0.1/24", "10.9.0.1/24"}), {}, {}};
+  const std::vector<IpPrefix> former = prefixes({"fe80::53/64", "10.9.0.1/24"});
+  EXPECT_EQ(steps_to(HostConfig{}, seen, &former).old_addresses, former);
+  // Without knowing: all but what the kernel may have made.
+  EXPECT_EQ(steps_to(HostConfig{}, seen, nullptr).old_addresses,
+            prefixes({"10.8.0.1/24", "10.9.0.1/24"}));
+}
+
 TEST(EndpointSource, HasTheWordsOfTheBus) {
   EXPECT_EQ(to_string(EndpointSource::kNone), "none");
   EXPECT_EQ(to_string(EndpointSource::kConfigured), "configured");

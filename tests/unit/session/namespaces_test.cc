@@ -116,8 +116,21 @@ TEST_F(InNamespace, IsRefusedToCreateOneThatIsInUse) {
   EXPECT_TRUE(os::netns_exists(name_));
 }
 
-TEST_F(InNamespace, TakesOverTheEmptyOneACrashLeft) {
+TEST_F(InNamespace, IsRefusedToCreateOneThatSomebodyElseMade) {
   os::Netns::create(name_);
+  refused(profile(config::Netns::Mode::kCreate));
+  EXPECT_TRUE(os::netns_exists(name_));
+}
+
+TEST_F(InNamespace, TakesOverTheOneAnEarlierSessionLeft) {
+  {
+    const HostedSession session(host_, loop_, profile(config::Netns::Mode::kCreate));
+    session->release();
+  }
+  ASSERT_TRUE(os::netns_exists(name_));
+  auto of_another_tunnel = profile(config::Netns::Mode::kCreate);
+  of_another_tunnel.name = "other";
+  refused(of_another_tunnel);
   { const HostedSession session(host_, loop_, profile(config::Netns::Mode::kCreate)); }
   EXPECT_FALSE(os::netns_exists(name_));
 }

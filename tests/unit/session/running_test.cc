@@ -77,6 +77,42 @@ TEST_F(Running, TellsWhenAPeersEndpointMoves) {
   EXPECT_EQ(server->status().peers[0].endpoint->port, moved.interface.listen_port);
 }
 
+TEST_F(Running, HearsAPeerWithItsFirstDatagram) {
+  const HostedSession server(server_, loop_, server_profile());
+  const HostedSession client(u_, loop_, client_profile());
+  EXPECT_FALSE(server->heard());
+  EXPECT_FALSE(client->heard());
+  ASSERT_TRUE(u_.pings("192.168.53.98"));
+  EXPECT_TRUE(server->heard());
+  EXPECT_TRUE(client->heard());
+}
+
+TEST_F(Running, NamesTheDnsItWantsAndTellsWhyItIsNotThere) {
+  auto profile = client_profile();
+  profile.interface.dns = {{address("192.168.53.98")}, {{"corp.example", false}, {"lab", true}}};
+  const HostedSession client(u_, loop_, profile);
+  int changes = 0;
+  client->on_changed([&] { ++changes; });
+  EXPECT_THAT(client->status().dns_servers, testing::ElementsAre("192.168.53.98"));
+  EXPECT_THAT(client->status().dns_domains, testing::ElementsAre("corp.example", "~lab"));
+  client->set_dns_failure("nobody resolves here");
+  EXPECT_EQ(client->status().health, Health::kDegraded);
+  EXPECT_EQ(client->status().reason.code, "dns-unavailable");
+  client->set_dns_failure("");
+  EXPECT_NE(client->status().reason.code, "dns-unavailable");
+  EXPECT_EQ(changes, 2);
+}
+
+TEST_F(Running, WantsNoDnsBeforeAPeerHasAnEndpoint) {
+  auto profile = server_profile();
+  profile.interface.dns = {{address("192.168.53.99")}, {{".", true}}};
+  const HostedSession server(server_, loop_, profile);
+  EXPECT_EQ(server->dns(), config::Dns{});
+  const HostedSession client(u_, loop_, client_profile());
+  ASSERT_TRUE(u_.pings("192.168.53.98"));
+  EXPECT_EQ(server->dns(), profile.interface.dns);
+}
+
 TEST_F(Running, ATapTunnelCarriesEthernet) {
   auto server_tap = server_profile();
   auto client_tap = client_profile();

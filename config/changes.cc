@@ -1,0 +1,112 @@
+#include "config/changes.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+namespace vpntun::config {
+
+namespace {
+
+// Calls visit(table, key, part) for every key; part(profile) is what the key sets of a profile.
+// Only 1 can be the version.
+template <typename Visit>
+void for_each_key(Visit visit) {
+  visit("", "description", [](auto& p) { return std::tie(p.description); });
+  visit("tunnel", "kind", [](auto& p) { return std::tie(p.kind); });
+  visit("tunnel", "encryption", [](auto& p) { return std::tie(p.encryption); });
+  visit("tunnel", "allow-public-plaintext",
+        [](auto& p) { return std::tie(p.allow_public_plaintext); });
+  visit("tunnel", "ready-when", [](auto& p) { return std::tie(p.ready_when); });
+  visit("interface", "name", [](auto& p) { return std::tie(p.interface.name); });
+  visit("interface", "address", [](auto& p) { return std::tie(p.interface.addresses); });
+  visit("interface", "mtu", [](auto& p) { return std::tie(p.interface.mtu); });
+  visit("interface", "listen-port", [](auto& p) { return std::tie(p.interface.listen_port); });
+  visit("interface", "mac", [](auto& p) { return std::tie(p.interface.mac); });
+  visit("interface", "up", [](auto& p) { return std::tie(p.interface.up); });
+  visit("interface.dns", "servers", [](auto& p) { return std::tie(p.interface.dns.servers); });
+  visit("interface.dns", "domains", [](auto& p) { return std::tie(p.interface.dns.domains); });
+  visit("routing", "routes", [](auto& p) { return std::tie(p.routing.mode, p.routing.routes); });
+  visit("routing", "forwarding",
+        [](auto& p) { return std::tie(p.routing.forwarding, p.routing.forwarding_interfaces); });
+  visit("routing", "masquerade", [](auto& p) { return std::tie(p.routing.masquerade); });
+  visit("netns", "mode", [](auto& p) { return std::tie(p.netns.mode); });
+  visit("netns", "name", [](auto& p) { return std::tie(p.netns.name); });
+  visit("netns", "socket", [](auto& p) { return std::tie(p.netns.socket); });
+  visit("access", "active-session", [](auto& p) { return std::tie(p.active_session); });
+}
+
+// The same for the keys of a peer but its name, by which it is known.
+template <typename Visit>
+void for_each_peer_key(Visit visit) {
+  visit("endpoint", [](auto& p) { return std::tie(p.endpoint); });
+  visit("allowed-ips", [](auto& p) { return std::tie(p.allowed_ips); });
+}
+
+const Peer* find_peer(const Profile& profile, const std::string& name) {
+  const auto at = std::ranges::find(profile.peers, name, &Peer::name);
+  return at == profile.peers.end() ? nullptr : &*at;
+}
+
+bool is_another_tunnel(const Profile& before, const Profile& after) {
+  return before.kind != after.kind || before.encryption != after.encryption ||
+         before.netns != after.netns;
+}
+
+}  // namespace
+
+std::vector<Change> changes(const Profile& before, const Profile& after) {
+  std::vector<Change> found;
+  for_each_key([&](std::string_view table, std::string_view key, auto part) {
+    if (part(before) == part(after)) return;
+    found.push_back({fmt::format("{}{}{}", table, table.empty() ? "" : ".", key),
+                     key_row(table, key).on_reload});
+  });
+  for (const Peer& peer : before.peers)
+    if (find_peer(after, peer.name) == nullptr)
+      found.push_back({fmt::format("peer[{}]", peer.name), key_row("peer", "name").on_reload});
+  for (const Peer& peer : after.peers) {
+    const Peer* old = find_peer(before, peer.name);
+    if (old == nullptr) {
+      found.push_back({fmt::format("peer[{}]", peer.name), key_row("peer", "name").on_reload});
+      continue;
+    }
+    for_each_peer_key([&](std::string_view key, auto part) {
+      if (part(*old) != part(peer))
+        found.push_back(
+            {fmt::format("peer[{}].{}", peer.name, key), key_row("peer", key).on_reload});
+    });
+  }
+  if (is_another_tunnel(before, after))
+    for (Change& change : found) change.on_reload = OnReload::kRestart;
+  return found;
+}
+
+Profile merged(const Profile& before, const Profile& after) {
+  Profile result = is_another_tunnel(before, after) ? before : after;
+  for_each_key([&](std::string_view table, std::string_view key, auto part) {
+    if (key_row(table, key).on_reload == OnReload::kRestart) part(result) = part(before);
+  });
+  for (Peer& peer : result.peers)
+    if (const Peer* old = find_peer(before, peer.name))
+      for_each_peer_key([&](std::string_view key, auto part) {
+        if (key_row("peer", key).on_reload == OnReload::kRestart) part(peer) = part(*old);
+      });
+  return result;
+}
+
+std::string reload_text(const std::string& tunnel, const std::vector<std::string>& applied,
+                        const std::vector<std::string>& needs_restart) {
+  std::vector<std::string> parts;
+  if (!applied.empty()) parts.push_back(fmt::format("applied {}", fmt::join(applied, ", ")));
+  if (!needs_restart.empty())
+    parts.push_back(fmt::format("needs a restart: {} (vpnctl restart {})",
+                                fmt::join(needs_restart, ", "), tunnel));
+  if (parts.empty()) parts.emplace_back("nothing changed");
+  return fmt::format("{}: {}", tunnel, fmt::join(parts, "; "));
+}
+
+}  // namespace vpntun::config

@@ -1,0 +1,53 @@
+// What a session leaves to the next one of its tunnel in the descriptor store: interface, UDP
+// socket, learned endpoints. It gives what an earlier session left where that fits the profile, and
+// makes anew what is missing or does not fit. Called by Running. Thread: control.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "config/profile.h"
+#include "os/netns.h"
+#include "os/tun.h"
+#include "os/udp.h"
+#include "service/fd_store.h"
+#include "session/endpoint_memory.h"
+
+namespace vpntun::session {
+
+class Handover {
+ public:
+  explicit Handover(service::FdStore store);
+  // The store forgets all of it, and the interface is deleted, unless release() was called.
+  ~Handover();
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
+
+  // Where the interface of the earlier session is; nothing: none was left.
+  std::optional<os::Netns> netns_before() const;
+
+  // Each once, in the network namespace the thing belongs into. Errors: as of UdpSocket::bind and
+  // Tun::open.
+  os::UdpSocket socket(const config::Profile& profile);
+  os::Tun interface(const config::Profile& profile);
+  // interface() gave that of an earlier session.
+  bool took_over() const noexcept { return took_over_; }
+  // What was learned by the earlier session.
+  std::vector<LearnedEndpoint> endpoints();
+
+  void remember(const std::vector<LearnedEndpoint>& learned) noexcept;
+  // Another session follows: everything stays in the store. Stores it once more, for a service
+  // manager that was restarted meanwhile.
+  void release();
+
+ private:
+  service::FdStore store_;
+  UniqueFd left_interface_;  // of the earlier session, until interface() looked at it
+  UniqueFd interface_;       // copies of what is in the store
+  UniqueFd socket_;
+  std::optional<EndpointMemory> memory_;
+  bool took_over_ = false;
+  bool released_ = false;
+};
+
+}  // namespace vpntun::session

@@ -1,0 +1,411 @@
+#include "session/running.h"
+
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+#include <variant>
+
+#include "base/log.h"
+#include "config/changes.h"
+#include "os/link.h"
+#include "os/sysctl.h"
+#include "os/tun.h"
+#include "os/udp.h"
+#include "session/interface.h"
+
+namespace vpntun::session {
+
+namespace {
+
+constexpr Duration kBusyInterval = std::chrono::seconds(1);  // between two looks at the counters
+constexpr Duration kIdleInterval = std::chrono::seconds(5);  // when nothing moved at the last look
+constexpr Duration kNoticeDelay = std::chrono::milliseconds(50);  // notices come in bursts
+constexpr int kCapturePipeBytes = 1 << 20;
+constexpr std::size_t kLargestInjected = 65535;  // bytes
+
+// A question to the kernel that failed is no reason to end a tunnel that works.
+template <typename Work>
+void or_warn(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    log::warning("{}", error.what());
+  }
+}
+
+void log_health(const Assessment& assessment) {
+  const Reason reason = assessment.reason();
+  log::event(log::Event::kHealthChanged, {.reason = reason.code}, "health: {}{}{}",
+             to_string(assessment.health), reason.text.empty() ? "" : ", ", reason.text);
+}
+
+void log_endpoint(const std::string& peer, const std::optional<Endpoint>& before,
+                  const std::optional<Endpoint>& now) {
+  if (!now || now == before) return;
+  const std::string endpoint = now->to_string();
+  if (before)
+    log::event(log::Event::kEndpointMoved, {.peer = peer, .endpoint = endpoint},
+               "peer {} moved from {} to {}", peer, before->to_string(), endpoint);
+  else
+    log::event(log::Event::kEndpointLearned, {.peer = peer, .endpoint = endpoint},
+               "peer {} is at {}", peer, endpoint);
+}
+
+}  // namespace
+
+Running::Running(config::Profile profile, service::Loop& loop, service::FdStore store)
+    : profile_(std::move(profile)),
+      loop_(loop),
+      wanted_(host_config_of(profile_)),
+      since_(std::chrono::system_clock::now()),
+      handover_(std::move(store)),
+      namespaces_(profile_.netns, profile_.name),
+      netlink_(namespaces_.at_interface([] { return os::NetlinkSocket(); })) {
+  bring_up();
+  announce();
+  look_at_host();
+  const Facts seen = facts(worker_->snapshot());
+  const Assessment assessment = assess(seen, loop_.now());
+  shown_ = shown_of(seen, assessment);
+  // That nothing was heard yet is no news.
+  if (assessment.health != Health::kUnknown) log_health(assessment);
+  next_look_ = loop_.now();
+  timer_ = loop_.add_timer(next_look_, [this] { look(); });
+}
+
+// Before its interface is deleted as one that does not fit, for the marks on that.
+void Running::give_up_former_netns() {
+  const std::optional<os::Netns> before = handover_.netns_before();
+  if (before && !(*before == namespaces_.at_interface([] { return os::Netns::current(); })))
+    give_up_leftovers(*before, profile_.name);
+}
+
+void Running::bring_up() {
+  give_up_former_netns();
+  os::UdpSocket socket = namespaces_.at_socket([this] {
+    os::NetlinkSocket at_socket;
+    mtu_ = choose_mtu(at_socket, profile_);
+    outer_source_ = choose_source(at_socket, profile_);
+    return handover_.socket(profile_);
+  });
+  os::Tun tun = namespaces_.at_interface([this] { return handover_.interface(profile_); });
+  interface_ = tun.name();
+  index_ = tun.index();
+  port_ = socket.local_port();
+  configure_interface(netlink_, index_, profile_.interface, wanted_, mtu_.bytes);
+
+  outer_ipv6_ = socket.family() == Family::kIpv6;
+  peers_.emplace(profile_, loop_, name_rules(profile_), namespaces_.lookup_at_socket(),
+                 [this](std::size_t peer, const std::optional<Endpoint>& endpoint) {
+                   worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
+                   look_at_host();
+                   look();
+                 });
+  start_worker(std::move(tun), std::move(socket));
+
+  forwarding_.emplace(netlink_, profile_.name, forwarding_interfaces(wanted_));
+  masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
+  namespaces_.at_interface([this] { monitor_.emplace(); });
+  monitor_source_ =
+      loop_.add_io(monitor_->fd(), EPOLLIN, [this](std::uint32_t) { take_notices(); });
+}
+
+NameRules Running::name_rules(const config::Profile& profile) const {
+  return {.allow_public = profile.allow_public_plaintext, .ipv6 = outer_ipv6_};
+}
+
+std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted) const {
+  std::vector<std::string> interfaces = wanted.forwarding_interfaces;
+  if (wanted.forwarding) interfaces.push_back(interface_);
+  return interfaces;
+}
+
+void Running::start_worker(os::Tun tun, os::UdpSocket socket) {
+  dataplane::WorkerOptions options;
+  options.frames = profile_.kind == config::Kind::kTap;
+  options.allow_public_plaintext = profile_.allow_public_plaintext;
+  options.listen_port = port_;
+  options.local = outer_source_;
+  worker_ = std::make_unique<dataplane::Worker>(std::make_unique<os::Tun>(std::move(tun)),
+                                                std::make_unique<os::UdpSocket>(std::move(socket)),
+                                                std::move(options));
+  std::vector<dataplane::PeerConfig> peers = peers_->configs();
+  recall(handover_.endpoints(), profile_.allow_public_plaintext, peers);
+  worker_->set_peers(peers);
+  worker_->start();
+  worker_source_ =
+      loop_.add_io(worker_->event_fd(), EPOLLIN, [this](std::uint32_t) { take_events(); });
+}
+
+void Running::announce() const {
+  const std::string where = profile_.netns.mode == config::Netns::Mode::kNone
+                                ? std::string()
+                                : fmt::format(" in network namespace {}", profile_.netns.name);
+  if (handover_.took_over())
+    log::event(log::Event::kTakenOver, {.interface = interface_},
+               "{} was left in place by an earlier session, which this one goes on for",
+               interface_);
+  log::event(log::Event::kUp, {.interface = interface_},
+             "{}{} is {}: addresses [{}], routes [{}], mtu {}, UDP port {}", interface_, where,
+             wanted_.up ? "up" : "there, down as the profile says",
+             fmt::join(texts_of(wanted_.addresses), ", "),
+             fmt::join(texts_of(wanted_.routes), ", "), mtu_.derivation, port_);
+  if (profile_.encryption == config::Encryption::kNone)
+    log::event(log::Event::kNotEncrypted, {.interface = interface_},
+               "NOT ENCRYPTED: packets travel readable and anybody can send some; for labs and "
+               "trusted networks only");
+}
+
+// What the kernel reports changes of: read again after a notice, not at every look.
+void Running::look_at_host() {
+  or_warn([this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_)); });
+  through_tunnel_.assign(profile_.peers.size(), false);
+  if (!namespaces_.together()) return;
+  const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
+  or_warn([&] {
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (!known[i].endpoint) continue;
+      os::RouteQuery query;
+      query.destination = known[i].endpoint->address;
+      const os::RouteAnswer answer = os::lookup_route(netlink_, query);
+      through_tunnel_[i] = answer.error_number == 0 && answer.index == index_;
+    }
+  });
+}
+
+Facts Running::facts(const dataplane::Snapshot& snapshot) {
+  Facts facts;
+  facts.tunnel = profile_.name;
+  facts.interface = interface_;
+  facts.frames = profile_.kind == config::Kind::kTap;
+  facts.drift = drift_;
+  or_warn([&] {
+    facts.forwarding_off = forwarding_->off();
+    if (wanted_.forwarding_v6)
+      facts.forwarding_v6_off = !namespaces_.at_interface([] { return os::ipv6_forwarding(); });
+  });
+  facts.masquerade_failure = masquerade_->failure();
+  facts.dns_failure = dns_failure_;
+  facts.peers = peers_->facts(snapshot);
+  for (std::size_t i = 0; i < facts.peers.size(); ++i)
+    facts.peers[i].endpoint_through_tunnel = through_tunnel_[i];
+  return facts;
+}
+
+// Takes in the counters, judges, tells if something changed, and plans the next look.
+void Running::look() {
+  const Instant now = loop_.now();
+  if (std::exchange(host_changed_, false)) look_at_host();
+  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const bool active = peers_->advance(snapshot, now);
+  const Facts seen = facts(snapshot);
+  const Assessment assessment = assess(seen, now);
+  plan_look(now + (active ? kBusyInterval : kIdleInterval));
+
+  Shown next = shown_of(seen, assessment);
+  if (next == shown_) return;
+  if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
+  for (std::size_t i = 0; i < seen.peers.size(); ++i)
+    if (!profile_.peers[i].endpoint)
+      log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
+  shown_ = std::move(next);
+  if (changed_) changed_();
+}
+
+void Running::plan_look(Instant when) {
+  next_look_ = when;
+  loop_.set_timer(timer_, when);
+}
+
+// One look for a burst. A look that is due is not put off: others could do that for ever, by
+// changes of routes or by datagrams from ever new places.
+void Running::look_at_host_soon() {
+  host_changed_ = true;
+  const Instant soon = loop_.now() + kNoticeDelay;
+  if (soon < next_look_) plan_look(soon);
+}
+
+void Running::take_events() {
+  bool moved = false;
+  for (dataplane::Event& event : worker_->take_events()) {
+    if (std::holds_alternative<dataplane::EndpointMoved>(event)) {
+      moved = true;
+    } else if (std::holds_alternative<dataplane::Alive>(event)) {
+      if (alive_) std::exchange(alive_, {})();
+    } else if (std::holds_alternative<dataplane::InsideGone>(event)) {
+      break_with(Error(ErrorKind::kFailed, "the interface {} was deleted", interface_));
+    } else if (const auto* injected = std::get_if<dataplane::InjectDone>(&event)) {
+      const auto waiting = injections_.extract(injected->token);
+      if (waiting) waiting.mapped()(injected->error_number);
+    } else if (const auto* ended = std::get_if<dataplane::CaptureEnded>(&event)) {
+      log::event(log::Event::kCaptureEnded, {.interface = interface_},
+                 "a capture ended, {} records lost", ended->lost);
+    }
+  }
+  if (!moved) return;
+  remember_endpoints();
+  look_at_host_soon();
+}
+
+void Running::remember_endpoints() {
+  std::vector<LearnedEndpoint> learned;
+  const dataplane::Snapshot snapshot = worker_->snapshot();
+  for (std::size_t i = 0; i < profile_.peers.size(); ++i)
+    if (!profile_.peers[i].endpoint && snapshot.peers[i].endpoint)
+      learned.push_back({profile_.peers[i].name, *snapshot.peers[i].endpoint});
+  handover_.remember(learned);
+}
+
+void Running::take_notices() {
+  bool removed = false;
+  for (const os::Notice& notice : monitor_->take())
+    if (const auto* link = std::get_if<os::LinkNotice>(&notice))
+      removed = removed || (link->removed && link->link.index == index_);
+  if (removed)
+    return break_with(Error(ErrorKind::kFailed, "the interface {} was deleted", interface_));
+  look_at_host_soon();
+}
+
+void Running::break_with(const Error& error) {
+  if (std::exchange(broken_told_, true)) return;
+  log::event(log::Event::kInterfaceDeleted, {.interface = interface_}, "{}", error.what());
+  if (broken_) broken_(error);
+}
+
+ReloadResult Running::reload(const config::Profile& profile) {
+  ReloadResult result;
+  for (config::Change& change : config::changes(profile_, profile))
+    (change.on_reload == config::OnReload::kLive ? result.applied : result.needs_restart)
+        .push_back(std::move(change.key));
+  config::Profile next = config::merged(profile_, profile);
+  // As long as something is left to a restart, the file is not what runs.
+  next.modified_usec =
+      result.needs_restart.empty() ? profile.modified_usec : profile_.modified_usec;
+  apply(next);
+  log::event(log::Event::kReloaded, {.interface = interface_},
+             "reloaded: applied [{}], a restart is needed for [{}]",
+             fmt::join(result.applied, ", "), fmt::join(result.needs_restart, ", "));
+  if (changed_) changed_();
+  return result;
+}
+
+// First what may fail. After that there is no way back, and none is needed.
+void Running::apply(const config::Profile& next) {
+  const HostConfig wanted = host_config_of(next);
+  const Mtu mtu = namespaces_.at_socket([&] {
+    os::NetlinkSocket at_socket;
+    return choose_mtu(at_socket, next);
+  });
+  config::Interface before = profile_.interface;
+  if (next.interface.mac) before.mac = os::get_link(netlink_, index_).mac;
+  try {
+    apply_to_host(next.interface, wanted, mtu.bytes, wanted_);
+  } catch (const Error&) {
+    or_warn([&] { apply_to_host(before, wanted_, mtu_.bytes, wanted); });
+    throw;
+  }
+  peers_->replace(next, name_rules(next));
+  worker_->set_allow_public_plaintext(next.allow_public_plaintext);
+  worker_->set_peers(peers_->configs());
+  profile_ = next;
+  wanted_ = wanted;
+  mtu_ = mtu;
+  remember_endpoints();
+
+  look_at_host();
+  const Facts seen = facts(worker_->snapshot());
+  const Assessment assessment = assess(seen, loop_.now());
+  const Shown shown = std::exchange(shown_, shown_of(seen, assessment));
+  if (shown_.health != shown.health || shown_.codes != shown.codes) log_health(assessment);
+  plan_look(loop_.now());  // which asks for the names of new peers
+}
+
+void Running::apply_to_host(const config::Interface& settings, const HostConfig& wanted,
+                            std::uint32_t mtu, const HostConfig& former) {
+  configure_interface(netlink_, index_, settings, wanted, mtu, &former.addresses);
+  forwarding_->replace(forwarding_interfaces(wanted));
+  masquerade_->replace(wanted.masquerade);
+}
+
+Status Running::status() {
+  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const Facts seen = facts(snapshot);
+  const Assessment assessment = assess(seen, BootClock::now());
+  Status status = status_of(profile_, wanted_, seen, assessment, snapshot);
+  status.profile_time_usec = profile_.modified_usec;
+  status.pid = static_cast<std::uint32_t>(::getpid());
+  status.since_usec = unix_usec(since_);
+  status.interface_index = index_;
+  status.listen_port = port_;
+  status.mtu = mtu_.bytes;
+  status.mtu_derivation = mtu_.derivation;
+  status.masquerade = masquerade_->installed();
+  for (std::size_t i = 0; i < status.peers.size(); ++i)
+    status.peers[i].endpoint_source = peers_->source_of(i, status.peers[i].endpoint.has_value());
+  return status;
+}
+
+bool Running::heard() const {
+  const dataplane::Snapshot snapshot = worker_->snapshot();
+  return std::ranges::any_of(snapshot.peers, [](const dataplane::Snapshot::PeerState& peer) {
+    return peer.traffic.last_rx != Instant{};
+  });
+}
+
+config::Dns Running::dns() const {
+  const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
+  const bool somebody_to_ask =
+      std::ranges::any_of(known, [](const PeerFacts& peer) { return peer.endpoint.has_value(); });
+  return somebody_to_ask ? profile_.interface.dns : config::Dns{};
+}
+
+void Running::set_dns_failure(std::string failure) {
+  if (failure == dns_failure_) return;
+  dns_failure_ = std::move(failure);
+  look();
+}
+
+void Running::ask_alive(std::function<void()> alive) {
+  alive_ = std::move(alive);
+  worker_->ask_alive();
+}
+
+void Running::release() {
+  handover_.release();
+  namespaces_.release();
+  forwarding_->release();
+  masquerade_->release();
+}
+
+UniqueFd Running::capture(const CaptureOptions& options) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno(errno, "make a pipe for the capture");
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  if (::fcntl(writer.get(), F_SETFL, O_NONBLOCK) != 0)
+    throw_errno(errno, "make a pipe for the capture");
+  // A smaller pipe only loses more when its reader is slow.
+  [[maybe_unused]] const int size = ::fcntl(writer.get(), F_SETPIPE_SZ, kCapturePipeBytes);
+  const dataplane::CaptureOptions wanted{options.snaplen, options.inner, options.outer};
+  if (!worker_->add_capture(std::move(writer), wanted))
+    throw Error(ErrorKind::kFailed, "{} captures of {} run already; end one of them",
+                dataplane::kMaxCaptures, profile_.name);
+  return reader;
+}
+
+void Running::inject(std::span<const std::uint8_t> bytes, std::function<void(int)> done) {
+  if (bytes.empty() || bytes.size() > kLargestInjected)
+    throw Error(ErrorKind::kInvalidArguments, "a packet of {} bytes; 1 to {} can be injected",
+                bytes.size(), kLargestInjected);
+  const std::uint64_t token = next_token_++;
+  injections_.emplace(token, std::move(done));
+  worker_->inject({bytes.begin(), bytes.end()}, token);
+}
+
+}  // namespace vpntun::session

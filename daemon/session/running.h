@@ -1,0 +1,118 @@
+// A session that runs: brings its members up in order, then looks at counters and host, takes what
+// worker and kernel tell, and judges. Behind Session. Thread: control.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unique_fd.h"
+#include "config/profile.h"
+#include "dataplane/worker.h"
+#include "os/monitor.h"
+#include "os/netlink.h"
+#include "os/tun.h"
+#include "os/udp.h"
+#include "service/fd_store.h"
+#include "service/loop.h"
+#include "session/handover.h"
+#include "session/health.h"
+#include "session/host_changes.h"
+#include "session/host_config.h"
+#include "session/mtu.h"
+#include "session/peers.h"
+#include "session/session.h"
+#include "session/status.h"
+#include "session/status_of.h"
+
+namespace vpntun::session {
+
+class Running {
+ public:
+  // The contracts are Session's.
+  Running(config::Profile profile, service::Loop& loop, service::FdStore store);
+  // The loop calls back into this object.
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  const config::Profile& profile() const noexcept { return profile_; }
+  ReloadResult reload(const config::Profile& profile);
+  Status status();
+  void on_changed(std::function<void()> changed) { changed_ = std::move(changed); }
+  void on_broken(std::function<void(const Error&)> broken) { broken_ = std::move(broken); }
+  bool took_over() const noexcept { return handover_.took_over(); }
+  bool heard() const;
+  config::Dns dns() const;
+  void set_dns_failure(std::string failure);
+  void ask_alive(std::function<void()> alive);
+  void release();
+  UniqueFd capture(const CaptureOptions& options);
+  void inject(std::span<const std::uint8_t> bytes, std::function<void(int error_number)> done);
+
+ private:
+  void bring_up();
+  NameRules name_rules(const config::Profile& profile) const;
+  std::vector<std::string> forwarding_interfaces(const HostConfig& wanted) const;
+  void apply(const config::Profile& next);
+  void apply_to_host(const config::Interface& settings, const HostConfig& wanted, std::uint32_t mtu,
+                     const HostConfig& former);
+  void give_up_former_netns();
+  void start_worker(os::Tun tun, os::UdpSocket socket);
+  void announce() const;
+  void look_at_host();
+  void look();
+  void plan_look(Instant when);
+  void look_at_host_soon();
+  void take_events();
+  void take_notices();
+  void break_with(const Error& error);
+  void remember_endpoints();
+  Facts facts(const dataplane::Snapshot& snapshot);
+
+  // In build order; what comes later is taken down first.
+  config::Profile profile_;
+  service::Loop& loop_;
+  HostConfig wanted_;
+  const std::chrono::system_clock::time_point since_;
+
+  Handover handover_;
+  Namespaces namespaces_;
+  os::NetlinkSocket netlink_;  // of the interface's namespace
+  std::string interface_;
+  unsigned index_ = 0;
+  std::uint16_t port_ = 0;
+  bool outer_ipv6_ = false;
+  IpAddress outer_source_;
+  Mtu mtu_;
+  std::optional<Peers> peers_;
+  std::unique_ptr<dataplane::Worker> worker_;  // owns interface and UDP socket
+  std::optional<Forwarding> forwarding_;
+  std::optional<Masquerade> masquerade_;
+  std::optional<os::Monitor> monitor_;
+
+  bool host_changed_ = false;  // look_at_host() is due at the next look
+  Instant next_look_{};
+  HostDrift drift_;
+  std::string dns_failure_;
+  std::vector<bool> through_tunnel_;  // by peer: its endpoint's route leads into the tunnel
+  Shown shown_;
+  bool broken_told_ = false;
+  std::uint64_t next_token_ = 1;
+  std::map<std::uint64_t, std::function<void(int)>> injections_;
+  std::function<void()> alive_;  // of a question the worker owes the answer to
+  std::function<void()> changed_;
+  std::function<void(const Error&)> broken_;
+
+  service::EventSource worker_source_;
+  service::EventSource monitor_source_;
+  service::EventSource timer_;
+};
+
+}  // namespace vpntun::session

@@ -1,0 +1,60 @@
+"""Tests on a real systemd: how to write one is in docs/testing.md."""
+import contextlib
+import os
+
+import pytest
+
+import machine as machines
+from lab import Lab
+from machine import Machine
+
+LIVE = []
+
+
+@pytest.fixture(scope="session")
+def release():
+    """"bookworm" or "trixie": ctest has an entry for each."""
+    name = os.environ.get("VPNTUN_RELEASE")
+    assert name, "VPNTUN_RELEASE names the Debian release to test on: bookworm or trixie"
+    machines.set_up_host()
+    return name
+
+
+@contextlib.contextmanager
+def booted(*args, **options):
+    with Machine(*args, **options) as made:
+        LIVE.append(made)
+        try:
+            yield made
+        finally:
+            LIVE.remove(made)
+
+
+@pytest.fixture(scope="module")
+def boot(release):
+    """boot(name, with_packages=True): one more machine, gone after the module."""
+    with contextlib.ExitStack() as stack:
+        yield lambda name, **options: stack.enter_context(booted(release, name, **options))
+
+
+@pytest.fixture(scope="module")
+def machine(boot):
+    """A booted machine with our packages, shared by the module's tests: leave it as you found it."""
+    return boot("machine")
+
+
+@pytest.fixture(scope="module")
+def lab(boot):
+    """U and the VPN server as two machines, V behind the server; their profiles are there, nothing is started."""
+    with Lab(boot("u"), boot("server")) as made:
+        yield made
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for one in LIVE:
+            with contextlib.suppress(Exception):
+                report.sections.append((f"machine {one.name}", one.report()))

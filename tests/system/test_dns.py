@@ -1,0 +1,136 @@
+"""[interface.dns] with a real systemd-resolved: names of the domain are asked behind the tunnel, and nothing stays."""
+import socket
+import struct
+import threading
+
+import pytest
+
+from harness.network import inside, pings
+from harness.waiting import wait_for
+from lab import CLIENT, V, example
+from machine import unit_of
+
+UNIT = unit_of(CLIENT)
+RESOLVED = "systemd-resolved.service"
+DNS = f'[interface.dns]\nservers = ["{V}"]\ndomains = ["corp.example", "~lab.example"]\n'
+NAME, ADDRESS = "www.corp.example", "10.77.0.1"
+
+
+class Responder(threading.Thread):
+    """A DNS server on V that knows every name as one address, and remembers who was asked about."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.asked = []
+        with inside("v"):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.socket.bind((V, 53))
+        self.socket.settimeout(0.2)
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.is_set():
+            try:
+                query, who = self.socket.recvfrom(2048)
+            except TimeoutError:
+                continue
+            self.socket.sendto(self.answer(query), who)
+
+    def answer(self, query):
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        kind = struct.unpack_from("!H", query, at + 1)[0]
+        self.asked.append(".".join(labels))
+        records = b""
+        if kind == 1:
+            records = struct.pack("!HHHIH4s", 0xc00c, 1, 1, 0, 4, socket.inet_aton(ADDRESS))
+        header = query[:2] + struct.pack("!HHHHH", 0x8580, 1, 1 if records else 0, 0, 0)
+        return header + query[12:at + 5] + records
+
+
+@pytest.fixture(scope="module")
+def responder(lab):
+    made = Responder()
+    made.start()
+    yield made
+    made.ended.set()
+    made.join()
+    made.socket.close()
+
+
+@pytest.fixture
+def named(lab, responder):
+    """U's tunnel with names, running; stopped afterwards."""
+    lab.u.profile(CLIENT, example(CLIENT).replace("[[peer]]", DNS + "[[peer]]"))
+    lab.u.systemctl("start", RESOLVED)
+    lab.start()
+    responder.asked.clear()
+    yield lab
+    lab.stop()
+
+
+def shown(u):
+    """What resolvectl says about tun0: its servers and domains."""
+    return (u.out("resolvectl dns tun0", check=False).partition("): ")[2],
+            u.out("resolvectl domain tun0", check=False).partition("): ")[2])
+
+
+def wait_known(u):
+    wait_for(lambda: shown(u) == (V, "corp.example ~lab.example"), f"resolved knows it, and not {shown(u)}", 15)
+
+
+def reason(u):
+    return u.status(CLIENT)["reason"]["code"]
+
+
+def test_a_name_of_the_domain_is_asked_behind_the_tunnel(named, responder):
+    wait_known(named.u)
+    assert "Default Route: no" in named.u.out("resolvectl status tun0") or \
+        "-DefaultRoute" in named.u.out("resolvectl status tun0")
+    assert ADDRESS in named.u.out(f"resolvectl query --legend=no {NAME}")
+    assert ADDRESS in named.u.out("getent ahostsv4 host.lab.example")
+    assert NAME in responder.asked and "host.lab.example" in responder.asked
+    named.u.run("resolvectl query elsewhere.example.org", check=False)
+    assert "elsewhere.example.org" not in responder.asked
+
+
+def test_nothing_of_it_stays_after_a_stop_and_resolv_conf_is_never_touched(named):
+    u = named.u
+    wait_known(u)
+    link = u.out("stat -c '%N %i %Y' /etc/resolv.conf")
+    named.u.systemctl("stop", UNIT)
+    assert u.out("stat -c '%N %i %Y' /etc/resolv.conf") == link
+    assert V not in u.out("resolvectl status") and "corp.example" not in u.out("resolvectl status")
+
+
+def test_it_is_told_again_after_resolved_was_restarted(named):
+    wait_known(named.u)
+    named.u.systemctl("restart", RESOLVED)
+    wait_known(named.u)
+    wait_for(lambda: reason(named.u) != "dns-unavailable", "health recovers")
+
+
+def test_a_restart_of_the_session_keeps_it(named):
+    wait_known(named.u)
+    named.u.systemctl("restart", UNIT)
+    wait_known(named.u)
+
+
+def test_without_resolved_the_tunnel_is_degraded_and_packets_pass(named):
+    u = named.u
+    wait_known(u)
+    u.systemctl("disable", "--now", RESOLVED)
+    try:
+        wait_for(lambda: reason(u) == "dns-unavailable", "the missing resolved is noticed")
+        assert u.status(CLIENT)["health"] == "degraded"
+        pings("u", V)
+        u.systemctl("restart", UNIT)
+        pings("u", V)
+        wait_for(lambda: reason(u) == "dns-unavailable", "a start without it says so")
+        assert "systemd-resolved does not run" in u.status(CLIENT)["reason"]["text"]
+    finally:
+        u.systemctl("enable", "--now", RESOLVED)
+    wait_known(u)
+    wait_for(lambda: reason(u) != "dns-unavailable", "health recovers")

@@ -1,0 +1,66 @@
+#include "service/watchdog.h"
+
+#include <sys/epoll.h>
+
+#include "service_manager.h"
+
+namespace vpntun::service {
+namespace {
+
+class WatchdogTest : public testing::Test {
+ protected:
+  WatchdogTest() { ::setenv("WATCHDOG_USEC", "40000", 1); }
+  ~WatchdogTest() override { ::unsetenv("WATCHDOG_USEC"); }
+
+  void run_for(Duration time) {
+    const EventSource end = loop_.add_timer(BootClock::now() + time, [this] { loop_.exit(0); });
+    loop_.run();
+  }
+
+  Loop loop_;
+  const ServiceManager manager_;
+  int beats_ = 0;
+  const EventSource heard_ = loop_.add_io(manager_.fd(), EPOLLIN, [this](std::uint32_t) {
+    EXPECT_EQ(manager_.next().text, "WATCHDOG=1");
+    ++beats_;
+  });
+};
+
+TEST_F(WatchdogTest, EachAnswerIsABeat) {
+  int questions = 0;
+  const Watchdog watchdog(loop_, [&](const std::function<void()>& answered) {
+    ++questions;
+    answered();
+  });
+  run_for(std::chrono::milliseconds(200));
+  EXPECT_GE(questions, 4) << "several in each period";
+  EXPECT_GE(beats_, questions - 1) << "the last one may be on its way";
+}
+
+TEST_F(WatchdogTest, AQuestionWithoutAnswerStarvesIt) {
+  int questions = 0;
+  std::function<void()> answer;
+  const Watchdog watchdog(loop_, [&](std::function<void()> answered) {
+    ++questions;
+    answer = std::move(answered);
+  });
+  run_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(questions, 1) << "nobody is asked again before they answered";
+  EXPECT_EQ(beats_, 0);
+  answer();
+  answer();
+  run_for(std::chrono::milliseconds(2));
+  EXPECT_EQ(beats_, 1);
+}
+
+TEST_F(WatchdogTest, NobodyIsAskedWithoutAWatchdog) {
+  ::unsetenv("WATCHDOG_USEC");
+  int questions = 0;
+  const Watchdog watchdog(loop_, [&](const std::function<void()>&) { ++questions; });
+  run_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(questions, 0);
+  EXPECT_EQ(beats_, 0);
+}
+
+}  // namespace
+}  // namespace vpntun::service
