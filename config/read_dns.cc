@@ -13,24 +13,6 @@
 namespace vpntun::config {
 namespace {
 
-// Strings as values by `parse`; others are reported with the code.
-template <typename T>
-std::vector<Located<T>> values_of(const std::vector<Located<std::string>>& texts,
-                                  Parsed<T> (*parse)(std::string_view), Code code,
-                                  std::string_view expected, Report& report) {
-  std::vector<Located<T>> values;
-  for (const auto& text : texts) {
-    Parsed<T> parsed = parse(text.value);
-    if (parsed.value)
-      values.push_back({std::move(*parsed.value), text.spot});
-    else
-      report.add(code, text.spot,
-                 fmt::format("expected {}, got {}", expected, in_quotes(text.value)),
-                 std::move(parsed.why));
-  }
-  return values;
-}
-
 // What stands there twice. Domains differ by their names alone: a link has each only once.
 template <typename T, typename Name>
 void check_twice(const std::vector<Located<T>>& values, Name name_of, Report& report) {

@@ -32,27 +32,10 @@ const Value& section_of(const Value& document, std::string_view name, Report& re
   return tables ? value.items[0] : kNone;
 }
 
-// Strings as prefixes by `parse`; others are reported with the code.
-std::vector<Located<IpPrefix>> prefixes_of(const std::vector<Located<std::string>>& texts,
-                                           Parsed<IpPrefix> (*parse)(std::string_view), Code code,
-                                           std::string_view expected, Report& report) {
-  std::vector<Located<IpPrefix>> prefixes;
-  for (const auto& text : texts) {
-    Parsed<IpPrefix> parsed = parse(text.value);
-    if (parsed.value)
-      prefixes.push_back({*parsed.value, text.spot});
-    else
-      report.add(code, text.spot,
-                 fmt::format("expected {}, got {}", expected, in_quotes(text.value)),
-                 std::move(parsed.why));
-  }
-  return prefixes;
-}
-
 // Networks: those with host bits are reported, and kept as the network meant.
 std::vector<Located<IpPrefix>> networks_of(const std::vector<Located<std::string>>& texts,
                                            Report& report) {
-  auto networks = prefixes_of(texts, parse_network, Code::kPrefix, "a network prefix", report);
+  auto networks = values_of(texts, parse_network, Code::kPrefix, "a network prefix", report);
   for (auto& network : networks) {
     if (!network.value.has_host_bits()) continue;
     const IpPrefix meant = network.value.network();
@@ -157,8 +140,8 @@ void read_interface(const TableReader& table, Draft& draft) {
                  {std::move(why), ""});
     interface.name = name->value;
   }
-  draft.addresses = prefixes_of(table.strings("address"), parse_interface_address, Code::kAddress,
-                                "an address with prefix length", report);
+  draft.addresses = values_of(table.strings("address"), parse_interface_address, Code::kAddress,
+                              "an address with prefix length", report);
   read_mtu(table, draft);
   draft.listen_port = table.spot("listen-port");
   draft.listen_port_unclear = table.has_or_means("listen-port");

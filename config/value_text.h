@@ -1,9 +1,13 @@
 // The strings of a profile as values, or the reason why one is none. Pure.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/address.h"
 #include "config/profile.h"
@@ -30,6 +34,24 @@ Parsed<IpAddress> parse_dns_server(std::string_view text);
 Parsed<DnsDomain> parse_dns_domain(std::string_view text);
 // Of one interface: not a group, not all zero.
 Parsed<MacAddress> parse_mac(std::string_view text);
+
+// The texts that `parse` takes, as values; the others are reported with the code.
+template <typename T>
+std::vector<Located<T>> values_of(const std::vector<Located<std::string>>& texts,
+                                  Parsed<T> (*parse)(std::string_view), Code code,
+                                  std::string_view expected, Report& report) {
+  std::vector<Located<T>> values;
+  for (const auto& text : texts) {
+    Parsed<T> parsed = parse(text.value);
+    if (parsed.value)
+      values.push_back({std::move(*parsed.value), text.spot});
+    else
+      report.add(code, text.spot,
+                 fmt::format("expected {}, got {}", expected, in_quotes(text.value)),
+                 std::move(parsed.why));
+  }
+  return values;
+}
 
 // Why the kernel (dev_valid_name, dev_alloc_name) would not take an interface name; "" when it
 // would. pattern: whether one %d may stand for a number.
