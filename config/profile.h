@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "crypto/key.h"
 
 namespace vpntun::config {
 
@@ -17,7 +18,7 @@ enum class Kind { kTun, kTap };
 
 // How peers' traffic is protected. kNone is the plain transport: one bare inner packet per UDP
 // datagram.
-enum class Encryption { kNone };
+enum class Encryption { kNone, kWireguard };
 
 // When a start is done.
 enum class ReadyWhen {
@@ -41,6 +42,10 @@ struct Peer {
   std::optional<EndpointSpec>
       endpoint;                       // none: learned from the first acceptable datagram, and roams
   std::vector<IpPrefix> allowed_ips;  // TUN only; networks, no host bits
+  // With kWireguard.
+  crypto::PublicKey public_key;
+  std::optional<crypto::SecretKey> preshared_key;
+  std::uint16_t persistent_keepalive = 0;  // seconds; 0: off
   bool operator==(const Peer&) const = default;
 };
 
@@ -70,6 +75,10 @@ struct Interface {
   std::optional<MacAddress> mac;  // TAP only; none: the kernel's choice
   bool up = true;
   Dns dns;
+  // With kWireguard.
+  crypto::SecretKey private_key;
+  std::uint32_t fwmark = 0;     // of the datagrams; 0: none, or one chosen for policy routing
+  bool control_socket = false;  // /run/wireguard/NAME.sock, for wg(8)
   bool operator==(const Interface&) const = default;
 };
 
@@ -79,12 +88,27 @@ enum class RouteMode {
   kListed,  // those of Routing::routes
 };
 
+// A family that has addresses or routes of its own outside, but no default route into the tunnel while
+// the other one has.
+enum class UnroutedFamily { kAllow, kBlock };
+
+// When nothing but the tunnel's own datagrams may leave the host past the tunnel.
+enum class KillSwitch {
+  kOff,
+  kWhileUp,  // from the start of the tunnel until its stop, also while its process is not there
+  kAlways,   // and after the stop, until the profile says otherwise
+};
+
 struct Routing {
   RouteMode mode = RouteMode::kAuto;
   std::vector<IpPrefix> routes;  // with kListed
   bool forwarding = false;       // forward IPv4 arriving from the tunnel interface
   std::vector<std::string> forwarding_interfaces;  // and from these, for the way back
   bool masquerade = false;  // source NAT for what leaves the tunnel for other interfaces
+  std::uint32_t table = 0;  // of the routes; 0: the main one, and one of its own for a default route
+  UnroutedFamily unrouted_family = UnroutedFamily::kAllow;
+  KillSwitch kill_switch = KillSwitch::kOff;
+  bool kill_switch_allows_lan = false;  // networks on the host's own links
   bool operator==(const Routing&) const = default;
 };
 

@@ -21,9 +21,9 @@ KEPT_SECONDS = 3 * 24 * 3600
 BOOT_PACKAGES = {
     "every": """bash-completion ca-certificates dbus iproute2 iputils-ping kmod libpam-systemd man-db nftables polkitd
                 procps python3 python3-jeepney systemd systemd-resolved systemd-sysv
-                libmnl0 libnftables1""".split(),
-    "bookworm": "libfmt9 libsdbus-c++1 libspdlog1.10 libtomlplusplus3".split(),
-    "trixie": "libfmt10 libsdbus-c++2 libspdlog1.15 libtomlplusplus3t64".split(),
+                libmnl0 libnftables1 libsodium23""".split(),
+    "bookworm": "libfmt9 libsdbus-c++1 libssl3 libspdlog1.10 libtomlplusplus3".split(),
+    "trixie": "libfmt10 libsdbus-c++2 libssl3t64 libspdlog1.15 libtomlplusplus3t64".split(),
 }
 # Says what building packages needs.
 INSTALLER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "install-packages")

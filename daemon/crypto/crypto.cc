@@ -1,0 +1,263 @@
+#include "crypto/crypto.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <sodium.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace vpntun::crypto {
+namespace {
+
+template <auto Free>
+struct Freed {
+  template <typename T>
+  void operator()(T* object) const noexcept {
+    Free(object);
+  }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
+using Digest = std::unique_ptr<EVP_MD, Freed<EVP_MD_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, Freed<EVP_MAC_CTX_free>>;
+using Pkey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
+
+constexpr std::size_t kBlockSize = 64;  // bytes, BLAKE2s
+
+// For what can only fail when the library is broken or memory is used up: going on would mean to
+// send unprotected bytes.
+void require(bool done) noexcept {
+  if (!done) std::abort();
+}
+
+int int_of(std::size_t size) noexcept {
+  return static_cast<int>(size);
+}
+
+void start_sodium() noexcept {
+  static const bool started = ::sodium_init() >= 0;
+  require(started);
+}
+
+// The hashes' contexts of one thread.
+class Hasher {
+ public:
+  Hasher() : digest_(EVP_MD_fetch(nullptr, "BLAKE2S-256", nullptr)), context_(EVP_MD_CTX_new()) {
+    EVP_MAC* mac = EVP_MAC_fetch(nullptr, "BLAKE2SMAC", nullptr);
+    mac_.reset(EVP_MAC_CTX_new(mac));
+    EVP_MAC_free(mac);
+    require(digest_ && context_ && mac_);
+  }
+
+  void digest(std::span<std::uint8_t, kHashSize> out, Bytes prefix,
+              std::initializer_list<Bytes> data) noexcept {
+    require(EVP_DigestInit_ex2(context_.get(), digest_.get(), nullptr) == 1);
+    require(EVP_DigestUpdate(context_.get(), prefix.data(), prefix.size()) == 1);
+    for (const Bytes part : data)
+      require(EVP_DigestUpdate(context_.get(), part.data(), part.size()) == 1);
+    require(EVP_DigestFinal_ex(context_.get(), out.data(), nullptr) == 1);
+  }
+
+  void keyed(MutableBytes out, Bytes key, std::initializer_list<Bytes> data) noexcept {
+    std::size_t size = out.size();
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
+                                     OSSL_PARAM_construct_end()};
+    require(EVP_MAC_init(mac_.get(), key.data(), key.size(), parameters) == 1);
+    for (const Bytes part : data)
+      require(EVP_MAC_update(mac_.get(), part.data(), part.size()) == 1);
+    require(EVP_MAC_final(mac_.get(), out.data(), nullptr, out.size()) == 1);
+  }
+
+ private:
+  Digest digest_;
+  DigestContext context_;
+  MacContext mac_;
+};
+
+Hasher& hasher() {
+  thread_local Hasher contexts;
+  return contexts;
+}
+
+}  // namespace
+
+void random_bytes(MutableBytes out) noexcept {
+  start_sodium();
+  ::randombytes_buf(out.data(), out.size());  // ends the process when it cannot
+}
+
+void wipe(MutableBytes bytes) noexcept {
+  ::sodium_memzero(bytes.data(), bytes.size());
+}
+
+void wipe(std::string& text) noexcept {
+  ::sodium_memzero(text.data(), text.size());
+  text.clear();
+}
+
+bool equal(Bytes a, Bytes b) noexcept {
+  return a.size() == b.size() && ::sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string encode_base64(Bytes bytes) {
+  constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
+  std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
+  ::sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), kVariant);
+  text.pop_back();  // the terminating zero
+  return text;
+}
+
+bool decode_base64(std::string_view text, MutableBytes out) noexcept {
+  std::size_t size = 0;
+  const char* end = nullptr;
+  const bool done = ::sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr,
+                                        &size, &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+                    size == out.size() && end == text.data() + text.size();
+  if (!done) wipe(out);
+  return done;
+}
+
+void keyed_blake2s(MutableBytes out, Bytes key, std::initializer_list<Bytes> data) noexcept {
+  hasher().keyed(out, key, data);
+}
+
+Hash hash(std::initializer_list<Bytes> data) noexcept {
+  Hash out;
+  hasher().digest(out, {}, data);
+  return out;
+}
+
+Mac mac(Bytes key, std::initializer_list<Bytes> data) noexcept {
+  Mac out;
+  hasher().keyed(out, key, data);
+  return out;
+}
+
+Hash hmac(Bytes key, std::initializer_list<Bytes> data) noexcept {
+  std::array<std::uint8_t, kBlockSize> pad{};
+  Hash short_key;
+  if (key.size() > kBlockSize) {
+    short_key = hash({key});
+    key = short_key;
+  }
+  std::copy(key.begin(), key.end(), pad.begin());
+  for (std::uint8_t& byte : pad) byte ^= 0x36;
+  Hash inner;
+  hasher().digest(inner, pad, data);
+  for (std::uint8_t& byte : pad) byte ^= 0x36 ^ 0x5c;
+  Hash out;
+  hasher().digest(out, pad, {inner});
+  wipe(pad);
+  wipe(inner);
+  return out;
+}
+
+bool x25519(std::span<std::uint8_t, kKeySize> shared, const SecretKey& private_key,
+            const PublicKey& public_key) noexcept {
+  const auto own = private_key.expose();
+  const Pkey ours(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, own.data(), own.size()));
+  const Pkey theirs(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, public_key.bytes.data(),
+                                                public_key.bytes.size()));
+  require(ours && theirs);
+  const PkeyContext context(EVP_PKEY_CTX_new(ours.get(), nullptr));
+  require(context && EVP_PKEY_derive_init(context.get()) == 1);
+  // OpenSSL refuses an all-zero result itself, as RFC 7748, section 6.1, allows.
+  std::size_t size = shared.size();
+  if (EVP_PKEY_derive_set_peer_ex(context.get(), theirs.get(), 0) == 1 &&
+      EVP_PKEY_derive(context.get(), shared.data(), &size) == 1 && size == shared.size())
+    return true;
+  wipe(shared);
+  return false;
+}
+
+PublicKey public_key_of(const SecretKey& private_key) noexcept {
+  start_sodium();
+  PublicKey key;
+  ::crypto_scalarmult_curve25519_base(key.bytes.data(), private_key.expose().data());
+  return key;
+}
+
+Nonce nonce_of(std::uint64_t counter) noexcept {
+  Nonce nonce{};
+  for (std::size_t i = 0; i < 8; ++i) nonce[4 + i] = static_cast<std::uint8_t>(counter >> (8 * i));
+  return nonce;
+}
+
+struct Aead::Contexts {
+  Cipher cipher;
+  CipherContext seal;
+  CipherContext open;
+};
+
+Aead::Aead() : contexts_(std::make_unique<Contexts>()) {
+  contexts_->cipher.reset(EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr));
+  contexts_->seal.reset(EVP_CIPHER_CTX_new());
+  contexts_->open.reset(EVP_CIPHER_CTX_new());
+  if (!contexts_->cipher || !contexts_->seal || !contexts_->open ||
+      EVP_EncryptInit_ex2(contexts_->seal.get(), contexts_->cipher.get(), nullptr, nullptr,
+                          nullptr) != 1 ||
+      EVP_DecryptInit_ex2(contexts_->open.get(), contexts_->cipher.get(), nullptr, nullptr,
+                          nullptr) != 1)
+    throw Error(ErrorKind::kNotSupported, "cannot use ChaCha20-Poly1305 of OpenSSL");
+}
+Aead::~Aead() = default;  // OpenSSL wipes what its contexts hold
+Aead::Aead(Aead&&) noexcept = default;
+Aead& Aead::operator=(Aead&&) noexcept = default;
+
+void Aead::seal(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
+                MutableBytes bytes) noexcept {
+  EVP_CIPHER_CTX* context = contexts_->seal.get();
+  const MutableBytes text = bytes.first(bytes.size() - kTagSize);
+  int written = 0;
+  bool done = EVP_EncryptInit_ex2(context, nullptr, key.data(), nonce.data(), nullptr) == 1;
+  if (!associated.empty())
+    done = done && EVP_EncryptUpdate(context, nullptr, &written, associated.data(),
+                                     int_of(associated.size())) == 1;
+  if (!text.empty())
+    done = done &&
+           EVP_EncryptUpdate(context, text.data(), &written, text.data(), int_of(text.size())) == 1;
+  done = done && EVP_EncryptFinal_ex(context, text.data() + text.size(), &written) == 1 &&
+         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, int_of(kTagSize),
+                             text.data() + text.size()) == 1;
+  require(done);
+}
+
+bool Aead::open(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
+                MutableBytes bytes) noexcept {
+  if (bytes.size() < kTagSize) return false;
+  EVP_CIPHER_CTX* context = contexts_->open.get();
+  const MutableBytes text = bytes.first(bytes.size() - kTagSize);
+  int written = 0;
+  bool done = EVP_DecryptInit_ex2(context, nullptr, key.data(), nonce.data(), nullptr) == 1 &&
+              EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, int_of(kTagSize),
+                                  text.data() + text.size()) == 1;
+  if (!associated.empty())
+    done = done && EVP_DecryptUpdate(context, nullptr, &written, associated.data(),
+                                     int_of(associated.size())) == 1;
+  if (!text.empty())
+    done = done &&
+           EVP_DecryptUpdate(context, text.data(), &written, text.data(), int_of(text.size())) == 1;
+  return done && EVP_DecryptFinal_ex(context, text.data() + text.size(), &written) == 1;
+}
+
+void xaead_seal(std::span<const std::uint8_t, kKeySize> key,
+                std::span<const std::uint8_t, kXNonceSize> nonce, Bytes associated,
+                MutableBytes bytes) noexcept {
+  ::crypto_aead_xchacha20poly1305_ietf_encrypt(
+      bytes.data(), nullptr, bytes.data(), bytes.size() - kTagSize, associated.data(),
+      associated.size(), nullptr, nonce.data(), key.data());
+}
+
+bool xaead_open(std::span<const std::uint8_t, kKeySize> key,
+                std::span<const std::uint8_t, kXNonceSize> nonce, Bytes associated,
+                MutableBytes bytes) noexcept {
+  return ::crypto_aead_xchacha20poly1305_ietf_decrypt(
+             bytes.data(), nullptr, nullptr, bytes.data(), bytes.size(), associated.data(),
+             associated.size(), nonce.data(), key.data()) == 0;
+}
+
+}  // namespace vpntun::crypto

@@ -1,0 +1,160 @@
+// The WireGuard protocol of one interface, without I/O: datagrams, wishes to send and the time go
+// in; datagrams, events and the next deadline come out. Knows no address of a peer: whoever owns
+// the socket sends a Transmit to where the peer was heard last, and moves it there when receive()
+// says that a datagram was the peer's. Never sees an IP packet: payloads are bytes.
+//
+//   receive(datagram) / seal(peer, payload) / wish_handshake(peer) / changes of peers
+//     then, until each says nothing: poll_event(), poll_transmit(now); and again at
+//     next_deadline().
+//
+// Thread: one, the worker's. No allocation per packet; one for each handshake.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <variant>
+
+#include "base/address.h"
+#include "base/time.h"
+#include "crypto/key.h"
+#include "wg/macs.h"
+#include "wg/messages.h"
+
+namespace vpntun::wg {
+
+// Stays a peer's for as long as it is there, and is given to another only afterwards.
+using PeerId = std::uint32_t;
+inline constexpr PeerId kNobody = ~PeerId{0};
+
+// What is not a function of the past: asked for when a handshake message is made, never per packet.
+struct Surroundings {
+  Random random;                                         // crypto::random_bytes, or a test's
+  std::function<std::chrono::nanoseconds()> wall_clock;  // since 1970, for timestamps only
+};
+
+struct PeerSettings {
+  crypto::PublicKey public_key;
+  std::optional<crypto::SecretKey> preshared_key;
+  Duration persistent_keepalive{};  // 0: off
+};
+
+// Why a datagram was refused. A closed set: each has its counter.
+enum class Refusal : std::uint8_t {
+  kMalformed,           // no message of WireGuard
+  kWrongMac1,           // not made for our public key
+  kCookieRequired,      // under load, without proof of its address: answered with a cookie
+  kRateLimited,         // under load, too many from its address
+  kUnknownPeer,         // a handshake of a public key that is no peer's
+  kNotAuthentic,        // does not decrypt: forged, damaged, or another preshared key
+  kReplayed,            // an initiation or counter that was there already, or one too old
+  kTooManyInitiations,  // more than 50 a second of one peer
+  kUnknownIndex,        // for a session that is not or no longer there
+  kExpired,             // of a session that is too old, or has carried too much
+};
+inline constexpr std::size_t kRefusalCount = 10;
+
+struct Arrival {
+  enum class Kind : std::uint8_t {
+    kData,       // payload is the inner bytes with their padding
+    kKeepalive,  // of a session, without payload
+    kHandshake,  // an initiation or response, taken
+    kCookie,     // taken; says nothing of where the peer is
+    kRefused,
+  };
+  Kind kind = Kind::kRefused;
+  Refusal refusal = Refusal::kMalformed;  // of kRefused
+  PeerId peer = kNobody;  // whose it is; of kRefused: whose it claims to be, as far as is known
+  MutableBytes payload;   // kData: inside the datagram's own bytes
+
+  // It is authentic and new, so its source is where the peer is.
+  bool moves_peer() const noexcept { return kind != Kind::kRefused && kind != Kind::kCookie; }
+};
+
+// A datagram to be sent.
+struct Transmit {
+  PeerId peer = kNobody;           // to where this peer was heard last
+  std::optional<Endpoint> answer;  // instead: a cookie, to where the handshake message came from
+  std::size_t size = 0;
+  std::array<std::uint8_t, kInitiationSize> bytes{};
+  Bytes datagram() const noexcept { return Bytes(bytes).first(size); }
+};
+
+enum class EventKind : std::uint8_t {
+  kKeypairReady,         // packets held for the peer can be sealed now
+  kHandshakeDone,        // with the peer, by whichever side it began
+  kHandshakeUnanswered,  // no answer to an initiation for 5 s; another one follows
+  kHandshakeGivenUp,  // no answer for 90 s: packets held for it are lost, the next one begins anew
+  kAnswerRefused,     // an answer came that does not decrypt: another key, or preshared key
+  kExpired,           // no session with the peer is left
+};
+struct Event {
+  EventKind kind{};
+  PeerId peer = kNobody;
+};
+
+struct PeerStatus {
+  Instant last_handshake{};   // Instant{}: none yet
+  bool handshaking = false;   // an initiation waits for its response
+  unsigned attempts = 0;      // initiations since the last answer
+  bool has_session = false;   // can be sent to now
+  Instant session_expires{};  // with has_session
+};
+
+class Device {
+ public:
+  explicit Device(Surroundings surroundings);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // Ends every session, and pairs every peer anew. Peers that do not go with the key (its own, see
+  // add) stay, without ever having a session.
+  void set_private_key(const crypto::SecretKey& private_key, Instant now);
+
+  // A peer that is there already by its public key is changed (see change) and keeps its id. One
+  // whose public key is our own, or a low-order point, is taken but never has a session.
+  PeerId add(const PeerSettings& settings, Instant now);
+  // Keeps its sessions; another preshared key is used from the next handshake on. The public key
+  // must be the same.
+  void change(PeerId peer, const PeerSettings& settings, Instant now) noexcept;
+  // Its sessions end at once.
+  void remove(PeerId peer) noexcept;
+  // kNobody: there is none.
+  PeerId find(const crypto::PublicKey& public_key) const noexcept;
+  std::size_t size() const noexcept;
+
+  // Encrypts a payload in place: room for kDataHeaderSize bytes must be in front of it, and for
+  // kPadding + kTagSize behind. mtu: of the interface in bytes; padding stays below it (0: no
+  // bound). Returns the datagram. Nothing: no session (kKeypairReady follows when there is one; a
+  // handshake is begun when none is under way): hold the payload. Counts as data for the timers.
+  std::optional<MutableBytes> seal(PeerId peer, MutableBytes payload, std::size_t mtu,
+                                   Instant now) noexcept;
+
+  // Decrypts data in place.
+  Arrival receive(MutableBytes datagram, const Endpoint& source, Instant now) noexcept;
+
+  // Begins a handshake unless one is under way: a packet waits.
+  void wish_handshake(PeerId peer, Instant now) noexcept;
+  // The way to the peer is another one (resumed, roamed, resolved anew): sends what proves it, a
+  // handshake where there is no session, or one that may be too old, else a keepalive.
+  void revive(PeerId peer, Instant now) noexcept;
+
+  std::optional<Event> poll_event() noexcept;
+  std::optional<Transmit> poll_transmit(Instant now) noexcept;
+  // When poll_transmit() and poll_event() may have something although nothing happened. Never
+  // before: Instant::max().
+  Instant next_deadline() const noexcept;
+
+  PeerStatus status(PeerId peer, Instant now) const noexcept;
+  bool under_load(Instant now) const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vpntun::wg
