@@ -119,14 +119,8 @@ Authority::Authority(Connection& connection, TrustedUsers trusted, IsUserTunnel 
       polkit_(sdbus::createProxy(connection.sdbus(),
                                  sdbus::ServiceName("org.freedesktop.PolicyKit1"),
                                  sdbus::ObjectPath("/org/freedesktop/PolicyKit1/Authority"))) {
-  left_ = dbus::add_match(connection.sdbus(),
-                          "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop."
-                          "DBus',member='NameOwnerChanged',arg2=''",
-                          shielded("follow callers", [this](sdbus::Message& message) {
-                            std::string name;
-                            message >> name;
-                            caller_left(name);
-                          }));
+  left_ = connection.follow_owners(
+      "arg2=''", [this](const std::string& name, const std::string&) { caller_left(name); });
 }
 
 void Authority::check(const dbus::Caller& caller, std::optional<Asked> asked,

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "bus/errors.h"
 #include "dbus/sdbus.h"
 
 namespace vpntun::bus {
@@ -12,6 +13,7 @@ namespace {
 
 // A flood of messages must leave the other event sources their turns.
 constexpr int kMessagesPerTurn = 64;
+constexpr const char* kDriver = "org.freedesktop.DBus";
 
 }  // namespace
 
@@ -31,7 +33,7 @@ Connection::Connection(service::Loop& loop, Lost lost)
     : loop_(loop),
       lost_(std::move(lost)),
       connection_(connect_to_system_bus()),
-      driver_(sdbus::createProxy(*connection_, sdbus::ServiceName("org.freedesktop.DBus"),
+      driver_(sdbus::createProxy(*connection_, sdbus::ServiceName(kDriver),
                                  sdbus::ObjectPath("/org/freedesktop/DBus"))) {
   const auto poll = connection_->getEventLoopPollData();
   socket_ = loop_.add_io(poll.fd, static_cast<std::uint32_t>(poll.events),
@@ -84,6 +86,22 @@ void Connection::request_name(const std::string& name) {
     throw Error(refused ? ErrorKind::kAccessDenied : ErrorKind::kFailed, "own the bus name {}: {}",
                 name, error.getMessage());
   }
+}
+
+// Anybody may send a signal to one receiver, and no match rule holds that back: neither the bus nor
+// sd-bus compares a sender's well-known name with who sent it.
+sdbus::Slot Connection::follow_owners(const std::string& rule, OwnerChanged changed) {
+  const auto received = [changed = std::move(changed)](sdbus::Message& message) {
+    if (message.getSender() != kDriver) return;
+    std::string name, before, owner;
+    message >> name >> before >> owner;
+    changed(name, owner);
+  };
+  return dbus::add_match(
+      *connection_,
+      fmt::format("type='signal',sender='{0}',interface='{0}',member='NameOwnerChanged',{1}",
+                  kDriver, rule),
+      shielded("follow who is on the bus", received));
 }
 
 }  // namespace vpntun::bus

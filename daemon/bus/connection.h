@@ -32,6 +32,11 @@ class Connection {
   // Blocks, so only before the loop runs. Throws Error: kInProgress when another process has the
   // name, kAccessDenied when the bus's policy is against it.
   void request_name(const std::string& name);
+  // Names that get an owner, another one, or none: then `owner` is empty. Of those that the rest of
+  // a match rule lets through, while the slot lives. Blocks on the bus, so only before the loop
+  // runs.
+  using OwnerChanged = std::function<void(const std::string& name, const std::string& owner)>;
+  [[nodiscard]] sdbus::Slot follow_owners(const std::string& rule, OwnerChanged changed);
 
  private:
   void dispatch();

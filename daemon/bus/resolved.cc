@@ -94,12 +94,9 @@ Resolved::Resolved(Connection& connection, service::Loop& loop, unsigned interfa
       told_(std::move(told)),
       resolved_(sdbus::createProxy(connection.sdbus(), kResolved, kPath)),
       known_(may_know),
-      owner_changed_(dbus::add_match(
-          connection.sdbus(),
-          "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-          "member='NameOwnerChanged',arg0='org.freedesktop.resolve1'",
-          shielded("follow systemd-resolved",
-                   [this](sdbus::Message& message) { owner_changed(message); }))) {}
+      owner_changed_(connection.follow_owners(
+          "arg0='org.freedesktop.resolve1'",
+          [this](const std::string&, const std::string& owner) { owner_changed(owner); })) {}
 
 void Resolved::want(const config::Dns& dns) {
   if (dns == wanted_) return;
@@ -163,12 +160,10 @@ void Resolved::failed(const std::string& error_name, const std::string& message)
   if (!soon) told_(dns_failure_of(*wanted_, error_name, message));
 }
 
-void Resolved::owner_changed(sdbus::Message& message) {
-  std::string name, before, now;
-  message >> name >> before >> now;
+void Resolved::owner_changed(const std::string& owner) {
   if (!wanted_ || wanted_->servers.empty()) return;
   unknown_ = 0;
-  if (!now.empty()) return tell();
+  if (!owner.empty()) return tell();
   ++round_;
   failed("org.freedesktop.DBus.Error.NameHasNoOwner", "");
 }

@@ -52,7 +52,7 @@ class Resolved {
   void tell();
   void replied(unsigned round, const std::optional<sdbus::Error>& error);
   void failed(const std::string& error_name, const std::string& message);
-  void owner_changed(sdbus::Message& message);
+  void owner_changed(const std::string& owner);
 
   service::Loop& loop_;
   std::int32_t index_;

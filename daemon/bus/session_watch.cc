@@ -71,17 +71,9 @@ struct SessionWatch::Known {
 
 SessionWatch::SessionWatch(Connection& connection, TrustedUsers trusted, manager::Manager& manager)
     : connection_(connection), trusted_(std::move(trusted)), manager_(manager) {
-  names_ = dbus::add_match(
-      connection_.sdbus(),
-      "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-      "member='NameOwnerChanged',arg0namespace='org.vpntun1.session'",
-      shielded("follow the sessions on the bus", [this](sdbus::Message& message) {
-        std::string name;
-        std::string before;
-        std::string owner;
-        message >> name >> before >> owner;
-        owner_changed(name, owner);
-      }));
+  names_ = connection_.follow_owners(
+      "arg0namespace='org.vpntun1.session'",
+      [this](const std::string& name, const std::string& owner) { owner_changed(name, owner); });
   // Without a sender, as that would be a rule for each session: only owners are listened to.
   properties_ = dbus::add_match(
       connection_.sdbus(),

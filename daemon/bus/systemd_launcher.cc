@@ -112,14 +112,18 @@ SystemdLauncher::SystemdLauncher(service::Loop& loop, Connection& connection)
       "arg0='org.freedesktop.systemd1.Unit'",
       shielded("follow systemd's units",
                [this](sdbus::Message& message) { unit_changed(message); }));
-  // It was executed again: what it said meanwhile is lost.
-  owner_ = dbus::add_match(connection_.sdbus(),
-                           "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop."
-                           "DBus',member='NameOwnerChanged',arg0='org.freedesktop.systemd1'",
-                           shielded("follow systemd", [this](sdbus::Message&) {
-                             subscribe();
-                             look_at_all();
-                           }));
+  followed_ = connection_.follow_owners(
+      fmt::format("arg0='{}'", kSystemd),
+      [this](const std::string&, const std::string& owner) { executed_again(owner); });
+  try {
+    connection_.driver()
+        .callMethod("GetNameOwner")
+        .onInterface("org.freedesktop.DBus")
+        .withArguments(std::string(kSystemd))
+        .storeResultsTo(owner_);
+  } catch (const sdbus::Error& error) {
+    log::warning("systemd is not on the bus: {}", error.getMessage());
+  }
   subscribe();
 }
 
@@ -132,6 +136,20 @@ void SystemdLauncher::subscribe() {
       .uponReplyInvoke(dbus::on_reply<>([](const std::optional<sdbus::Error>& error) {
         if (error) log::warning("systemd does not tell of its units: {}", error->getMessage());
       }));
+}
+
+// What it said meanwhile is lost, also that a job ended.
+void SystemdLauncher::executed_again(const std::string& owner) {
+  owner_ = owner;
+  if (owner.empty()) return;
+  subscribe();
+  look_at_all();
+  for (const auto& [number, job] : jobs_)
+    ask(job.tunnel, [this, number = number, starts = job.starts](const Dictionary& properties) {
+      if (properties.empty() || has_job(properties)) return;
+      const bool is_up = !is_over(properties) && !starts_again(properties);
+      take_job(number, starts == is_up ? "done" : "failed");
+    });
 }
 
 void SystemdLauncher::set_changing(const Changing& changing) {
@@ -252,7 +270,9 @@ void SystemdLauncher::end_by_signal(const std::string& tunnel, Done ended) {
         ErrorKind::kAccessDenied,
         fmt::format("its session, process {}, was not started by systemd and cannot be ended: {}",
                     session.pid, std::generic_category().message(why))});
-  session.stopped = std::move(ended);
+  // A restart that was waiting for the same end is over.
+  if (const Done before = std::exchange(session.stopped, std::move(ended)))
+    before(LaunchFailure{ErrorKind::kFailed, "stopped while starting"});
   session.patience = loop_.add_timer(loop_.now() + kEndsWithin, [this, tunnel, signal] {
     log::warning("tunnel {}: its session does not end, it is killed", tunnel);
     signal(sessions_.at(tunnel).pidfd, SIGKILL);
@@ -288,6 +308,7 @@ void SystemdLauncher::enqueue(const char* method, const char* mode, const std::s
 }
 
 void SystemdLauncher::job_removed(sdbus::Message& message) {
+  if (message.getSender() != owner_) return;  // the match rule lets anybody through
   std::uint32_t id = 0;
   sdbus::ObjectPath path;
   std::string unit;
@@ -336,6 +357,7 @@ bool SystemdLauncher::is_busy(const std::string& tunnel) const {
 }
 
 void SystemdLauncher::unit_changed(sdbus::Message& message) {
+  if (message.getSender() != owner_) return;  // the match rule lets anybody through
   if (const std::string tunnel = tunnel_of_unit(message.getPath()); !tunnel.empty()) look(tunnel);
 }
 

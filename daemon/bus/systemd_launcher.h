@@ -66,6 +66,7 @@ class SystemdLauncher final : public manager::Launcher {
   using Looked = std::function<void(const Dictionary&)>;
 
   Unit& unit(const std::string& tunnel);
+  void executed_again(const std::string& owner);
   void subscribe();
   void look_at_all();
   void look(const std::string& tunnel);
@@ -96,7 +97,8 @@ class SystemdLauncher final : public manager::Launcher {
   Changing changing_;
   sdbus::Slot removed_;
   sdbus::Slot changed_;
-  sdbus::Slot owner_;
+  std::string owner_;  // systemd's connection: only what comes from there is believed
+  sdbus::Slot followed_;
 };
 
 }  // namespace vpntun::bus

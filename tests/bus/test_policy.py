@@ -78,3 +78,16 @@ def test_what_a_session_says_of_itself_is_for_root(strict_bus, nobody):
     assert error_of(nobody, (*session, "org.vpntun1.Session"), "Status").name == DENIED
     assert "policy matches" not in error_of(nobody, (*session, "org.vpntun1.Diagnostics"), "Capture", "a{sv}", {}).text
     nobody.call((*session, "org.freedesktop.DBus.Introspectable"), "Introspect")
+
+
+def test_nobody_can_speak_for_the_bus(strict_bus, nobody):
+    """The bus passes signals to one receiver on from everybody, also those that only the bus itself may say."""
+    strict_bus.write_profile("lab", lab_profile())
+    with Client(strict_bus.bus_address) as root:
+        wait_for(lambda: "lab" in root.list(), "the profile is listed")
+        root.start("lab")
+        session = root.call(DRIVER, "GetNameOwner", "s", "org.vpntun1.session.lab")
+        manager = root.call(DRIVER, "GetNameOwner", "s", "org.vpntun1")
+        nobody.signal(manager, DRIVER, "NameOwnerChanged", "sss", "org.vpntun1.session.lab", session, "")
+        nobody.list()  # the bus passes messages on in order: the manager has seen it
+        assert "peers" in root.status("lab")

@@ -5,7 +5,8 @@ import socket
 import subprocess
 import time
 
-from jeepney import DBusAddress, HeaderFields, MessageFlag, MessageType, new_error, new_method_call, new_method_return
+from jeepney import (DBusAddress, HeaderFields, MessageFlag, MessageType, new_error, new_method_call, new_method_return,
+                     new_signal)
 from jeepney.io.blocking import open_dbus_connection
 
 from .waiting import wait_for
@@ -181,6 +182,13 @@ class Client:
 
     def answer(self, call, signature=None, *values):
         self.connection.send(new_method_return(call, signature, tuple(values)))
+
+    def signal(self, receiver, address, member, signature=None, *values):
+        """Sends it to one receiver alone. address: (ignored, path, interface), whom the signal says it is from."""
+        _, path, interface = address
+        message = new_signal(DBusAddress(path, interface=interface), member, signature, tuple(values))
+        message.header.fields[HeaderFields.destination] = receiver
+        self.connection.send(message)
 
     def refuse(self, call, error_name, text):
         self.connection.send(new_error(call, error_name, "s", (text,)))
