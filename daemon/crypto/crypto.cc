@@ -156,6 +156,18 @@ Hash hmac(Bytes key, std::initializer_list<Bytes> data) noexcept {
   return out;
 }
 
+void kdf(std::span<Hash> out, Bytes key, Bytes input) noexcept {
+  Hash extracted = hmac(key, {input});
+  Bytes previous;
+  std::uint8_t number = 0;
+  for (Hash& derived : out) {
+    ++number;
+    derived = hmac(extracted, {previous, Bytes(&number, 1)});
+    previous = derived;
+  }
+  wipe(extracted);
+}
+
 bool x25519(std::span<std::uint8_t, kKeySize> shared, const SecretKey& private_key,
             const PublicKey& public_key) noexcept {
   const auto own = private_key.expose();

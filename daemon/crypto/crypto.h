@@ -47,6 +47,9 @@ Hash hash(std::initializer_list<Bytes> data) noexcept;
 Mac mac(Bytes key, std::initializer_list<Bytes> data) noexcept;
 // HMAC-BLAKE2s (RFC 2104).
 Hash hmac(Bytes key, std::initializer_list<Bytes> data) noexcept;
+// KDFn of the paper, section 5.4, for n = out.size(): HKDF (RFC 5869) with HMAC-BLAKE2s. out: at
+// most 255; no part of it may be key or input.
+void kdf(std::span<Hash> out, Bytes key, Bytes input) noexcept;
 
 // X25519 (RFC 7748). False when the result is all zero, which a low-order point gives: refuse it.
 [[nodiscard]] bool x25519(std::span<std::uint8_t, kKeySize> shared, const SecretKey& private_key,

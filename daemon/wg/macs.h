@@ -28,12 +28,12 @@ class MacChecker {
 
   // handshake: an initiation or response whose size is that of its type.
   bool mac1_holds(Bytes handshake) const noexcept;
-  bool mac2_holds(Bytes handshake, const Endpoint& source, Instant now) noexcept;
+  bool mac2_holds(Bytes handshake, const Endpoint& source, Instant now) const noexcept;
   // The answer to a handshake message with a right mac1.
   CookieReply reply(Bytes handshake, const Endpoint& source, Instant now) noexcept;
 
  private:
-  crypto::Mac cookie_of(const Endpoint& source, Instant now) noexcept;
+  crypto::Mac cookie_of(const Endpoint& source) const noexcept;
 
   Random random_;
   crypto::Hash mac1_key_{};

@@ -8,6 +8,7 @@
 
 #include "crypto/crypto.h"
 #include "wg/messages.h"
+#include "wg/symmetric_state.h"
 
 namespace vpntun::wg {
 
@@ -30,17 +31,11 @@ std::optional<Pairing> pair_with(const Identity& own, const crypto::PublicKey& r
 
 // The handshake between two messages.
 struct HandshakeState {
-  crypto::Hash chaining_key{};
-  crypto::Hash hash{};
+  SymmetricState symmetric;
   crypto::SecretKey ephemeral;         // the initiator's own
   crypto::PublicKey remote_ephemeral;  // the responder's view
   std::uint32_t local_index = 0;
   std::uint32_t remote_index = 0;
-
-  HandshakeState() noexcept = default;
-  HandshakeState(const HandshakeState&) noexcept = default;
-  HandshakeState& operator=(const HandshakeState&) noexcept = default;
-  ~HandshakeState();  // wipes
 };
 
 struct TransportKeys {

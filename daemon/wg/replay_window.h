@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace vpntun::wg {
@@ -15,8 +16,8 @@ class ReplayWindow {
   bool take(std::uint64_t counter, std::uint64_t limit) noexcept;
 
  private:
-  std::uint64_t last_ = 0;
-  std::array<std::uint64_t, 8192 / 64> ring_{};
+  std::uint64_t last_ = 0;                                 // the greatest taken
+  std::array<std::uint64_t, (kWindow + 64) / 64> ring_{};  // a bit for each; one word is ahead
 };
 
 }  // namespace vpntun::wg
