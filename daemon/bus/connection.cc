@@ -29,10 +29,23 @@ std::unique_ptr<sdbus::IConnection> connect_to_system_bus() {
   }
 }
 
-Connection::Connection(service::Loop& loop, Lost lost)
+void request_name(sdbus::IConnection& connection, const std::string& name) {
+  try {
+    connection.requestName(sdbus::ServiceName(name));
+  } catch (const sdbus::Error& error) {
+    if (error.getName() == "org.freedesktop.DBus.Error.FileExists")
+      throw Error(ErrorKind::kInProgress, "{} runs already: the bus name is taken", name);
+    const bool refused = error.getName() == "org.freedesktop.DBus.Error.AccessDenied";
+    throw Error(refused ? ErrorKind::kAccessDenied : ErrorKind::kFailed, "own the bus name {}: {}",
+                name, error.getMessage());
+  }
+}
+
+Connection::Connection(service::Loop& loop, std::unique_ptr<sdbus::IConnection> connection,
+                       Lost lost)
     : loop_(loop),
       lost_(std::move(lost)),
-      connection_(connect_to_system_bus()),
+      connection_(std::move(connection)),
       driver_(sdbus::createProxy(*connection_, sdbus::ServiceName(kDriver),
                                  sdbus::ObjectPath("/org/freedesktop/DBus"))) {
   const auto poll = connection_->getEventLoopPollData();
@@ -74,18 +87,6 @@ void Connection::lose(const sdbus::Error& error) {
   timeout_ = {};
   after_turn_ = {};
   lost_(said);
-}
-
-void Connection::request_name(const std::string& name) {
-  try {
-    connection_->requestName(sdbus::ServiceName(name));
-  } catch (const sdbus::Error& error) {
-    if (error.getName() == "org.freedesktop.DBus.Error.FileExists")
-      throw Error(ErrorKind::kInProgress, "{} runs already: the bus name is taken", name);
-    const bool refused = error.getName() == "org.freedesktop.DBus.Error.AccessDenied";
-    throw Error(refused ? ErrorKind::kAccessDenied : ErrorKind::kFailed, "own the bus name {}: {}",
-                name, error.getMessage());
-  }
 }
 
 // Anybody may send a signal to one receiver, and no match rule holds that back: neither the bus nor

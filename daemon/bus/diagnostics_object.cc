@@ -97,15 +97,19 @@ void DiagnosticsObject::Capture(sdbus::Result<sdbus::UnixFd>&& result, Dictionar
   });
 }
 
-void DiagnosticsObject::inject(int packet, std::uint32_t user,
-                               const std::function<void(std::optional<sdbus::Error>)>& written) {
-  session_.inject(packet_in(packet), [written, user](int error_number) {
-    if (error_number != 0)
-      return written(to_dbus(Error(ErrorKind::kFailed, "the kernel refused the packet: {}",
-                                   std::generic_category().message(error_number))));
+void DiagnosticsObject::inject(int packet, std::uint32_t user, Written written) {
+  const auto waits = std::make_shared<Written>(std::move(written));
+  session_.inject(packet_in(packet), [this, borrowed = std::weak_ptr(waits), user](int why) {
+    const auto reply = borrowed.lock();
+    if (!reply) return;
+    waiting_.erase(reply);
+    if (why != 0)
+      return (*reply)(to_dbus(Error(ErrorKind::kFailed, "the kernel refused the packet: {}",
+                                    std::generic_category().message(why))));
     log::event(log::Event::kPacketInjected, {}, "user {} injected a packet", user);
-    written(std::nullopt);
+    (*reply)(std::nullopt);
   });
+  waiting_.insert(waits);
 }
 
 void DiagnosticsObject::Inject(sdbus::Result<>&& result, sdbus::UnixFd packet, Dictionary options) {

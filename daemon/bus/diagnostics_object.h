@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <set>
 
 #include "bus/authority.h"
 #include "bus/connection.h"
@@ -24,11 +26,14 @@ class DiagnosticsObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Di
   void Capture(sdbus::Result<sdbus::UnixFd>&& result, Dictionary options) override;
   void Inject(sdbus::Result<>&& result, sdbus::UnixFd packet, Dictionary options) override;
 
-  void inject(int packet, std::uint32_t user,
-              const std::function<void(std::optional<sdbus::Error>)>& written);
+  using Written = std::function<void(const std::optional<sdbus::Error>&)>;
+  void inject(int packet, std::uint32_t user, Written written);
 
   Authority& authority_;
   session::Session& session_;
+  // Replies to packets that are on their way. The session only borrows them: it outlives the
+  // connection that they belong to.
+  std::set<std::shared_ptr<Written>> waiting_;
 };
 
 }  // namespace vpntun::bus

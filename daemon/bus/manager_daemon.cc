@@ -51,9 +51,9 @@ std::unique_ptr<manager::Launcher> make_launcher(const Options& options, Connect
 void run_manager(const Options& options) {
   service::Loop loop;
   const service::FoldedLines folded(loop);
-  Connection connection(loop);
+  Connection connection(loop, connect_to_system_bus());
   // First of all: a second manager must not touch what belongs to this one.
-  connection.request_name(std::string(dbus::kManagerName));
+  request_name(connection.sdbus(), std::string(dbus::kManagerName));
   manager::Catalogue catalogue(loop, options.profile_folders);
   const std::unique_ptr<manager::Launcher> launcher = make_launcher(options, connection, loop);
   manager::Manager manager(loop, catalogue, *launcher);

@@ -10,7 +10,7 @@ namespace vpntun::bus {
 
 // Until SIGTERM or SIGINT, by then everything is taken down; or SIGUSR1: the tunnel is left in
 // place for the session that follows. Throws Error when the tunnel cannot be
-// brought up or the bus goes away. Returns why it could not go on, if it could not; the log has
+// brought up. Returns why it could not go on, if it could not; the log has
 // that.
 std::optional<Error> run_session(const Options& options);
 

@@ -1,7 +1,11 @@
 #include "bus/session_presence.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <chrono>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -17,6 +21,8 @@ using std::chrono::milliseconds;
 // A bus that is restarted is back at once, or not for long.
 constexpr milliseconds kFirstAttempt{100};
 constexpr milliseconds kLongestPatience{10'000};
+// One that has answered already, to what has to be waited for.
+constexpr std::chrono::seconds kBusAnswersWithin{2};
 
 }  // namespace
 
@@ -36,13 +42,18 @@ SessionPresence::Objects::Objects(Connection& connection, service::Loop& loop, c
                }) {}
 
 SessionPresence::SessionPresence(service::Loop& loop, std::string tunnel)
-    : loop_(loop), tunnel_(std::move(tunnel)), connection_(connect()) {}
+    : loop_(loop), tunnel_(std::move(tunnel)) {
+  auto connection = connect_to_system_bus();
+  request_name(*connection, dbus::session_bus_name(tunnel_));
+  use(std::move(connection));
+  opened_source_ = loop_.add_io(opened_->fd(), EPOLLIN, [this](std::uint32_t) {
+    for (Opened& opened : opened_->take()) come_back(std::move(opened));
+  });
+}
 
-std::unique_ptr<Connection> SessionPresence::connect() {
-  auto connection =
-      std::make_unique<Connection>(loop_, [this](const Error& error) { lost(error); });
-  connection->request_name(dbus::session_bus_name(tunnel_));
-  return connection;
+void SessionPresence::use(std::unique_ptr<sdbus::IConnection> connection) {
+  connection_ = std::make_unique<Connection>(loop_, std::move(connection),
+                                             [this](const Error& error) { lost(error); });
 }
 
 void SessionPresence::show(session::Session& session, StatusSource& status, Readiness& readiness,
@@ -78,21 +89,43 @@ void SessionPresence::lost(const Error& error) {
   log::warning("{}; the tunnel goes on", error.what());
   on_bus_ = false;
   patience_ = kFirstAttempt;
-  attempt_ = loop_.add_timer(loop_.now() + patience_, [this] { come_back(); });
+  attempt_ = loop_.add_timer(loop_.now() + patience_, [this] { look_for_bus(); });
 }
 
-void SessionPresence::come_back() {
+SessionPresence::Opened SessionPresence::open(const std::string& name) noexcept {
+  try {
+    auto connection = connect_to_system_bus();
+    request_name(*connection, name);
+    connection->setMethodCallTimeout(kBusAnswersWithin);
+    return {std::move(connection), {}};
+  } catch (const std::exception& error) {
+    return {nullptr, error.what()};
+  }
+}
+
+void SessionPresence::look_for_bus() {
   objects_.reset();
   connection_.reset();
   try {
-    connection_ = connect();
+    std::thread([opened = opened_, name = dbus::session_bus_name(tunnel_)] {
+      opened->post(open(name));
+    }).detach();
+  } catch (const std::system_error& error) {  // out of threads, maybe not for long
+    opened_->post({nullptr, error.what()});
+  }
+}
+
+void SessionPresence::come_back(Opened opened) {
+  try {
+    if (!opened.connection) throw Error(ErrorKind::kFailed, "{}", opened.failure);
+    use(std::move(opened.connection));
     if (shown_) make_objects(true);
     on_bus_ = true;
     log::info("back on the bus");
   } catch (const std::exception& error) {
     log::debug("not back on the bus yet: {}", error.what());
     patience_ = std::min<Duration>(patience_ * 2, kLongestPatience);
-    attempt_ = loop_.add_timer(loop_.now() + patience_, [this] { come_back(); });
+    attempt_ = loop_.add_timer(loop_.now() + patience_, [this] { look_for_bus(); });
   }
 }
 

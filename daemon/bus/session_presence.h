@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/mailbox.h"
 #include "base/time.h"
 #include "bus/authority.h"
 #include "bus/connection.h"
@@ -55,9 +56,17 @@ class SessionPresence {
     Resolved resolved;
   };
 
-  std::unique_ptr<Connection> connect();
+  // With our name; or why not.
+  struct Opened {
+    std::unique_ptr<sdbus::IConnection> connection;
+    std::string failure;
+  };
+  static Opened open(const std::string& name) noexcept;
+
+  void use(std::unique_ptr<sdbus::IConnection> connection);
   void lost(const Error& error);
-  void come_back();
+  void look_for_bus();
+  void come_back(Opened opened);
   void make_objects(bool again);
 
   service::Loop& loop_;
@@ -69,6 +78,10 @@ class SessionPresence {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Objects> objects_;
   service::EventSource attempt_;
+  // Shared with the thread that looks for the bus: one that accepts and does not answer, as while
+  // systemd starts it, must not hold up the tunnel.
+  std::shared_ptr<Mailbox<Opened>> opened_ = std::make_shared<Mailbox<Opened>>();
+  service::EventSource opened_source_;
 };
 
 }  // namespace vpntun::bus

@@ -9,6 +9,8 @@ from conftest import lab_profile
 
 from harness.bus import DBusError
 from harness.daemon import World
+from harness.stopped_thread import StoppedThread, threads
+from harness.waiting import wait_for
 
 SESSION = ("org.vpntun1.session.lab", "/org/vpntun1/session", "org.vpntun1.Diagnostics")
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
@@ -112,3 +114,21 @@ def test_a_broken_packet_harms_nothing(running):
         assert error.name == "org.vpntun1.Error.Failed"
     assert running.client.status("lab")["state"] == "running"
     assert inject(running, memfd(PACKET)) is None
+
+
+def test_a_packet_that_is_written_when_its_callers_bus_is_gone_harms_nothing(running):
+    pid = running.manager.session_pids()[0]
+    worker = next(thread for thread, name in threads(pid).items() if name.startswith("vpntun-w"))
+    with StoppedThread(worker) as stopped:
+        running.caller.send(SESSION, "Inject", "ha{sv}", memfd(PACKET), {})
+        running.caller.call((*SESSION[:2], "org.vpntun1.Session"), "Status")  # by now the packet is on its way
+        running.bus.end()
+        assert running.manager.process.wait(10) == 1
+        running.manager.process = None
+        running.bus.start()
+        with running.new_client() as client:
+            wait_for(lambda: "org.vpntun1.session.lab" in client.owned_names(), "the session is back on the bus")
+    assert not stopped.ended
+    with running.new_client(enable_fds=True) as running.caller:
+        assert inject(running, memfd(PACKET)) is None
+    assert running.manager.session_pids() == [pid]

@@ -1,6 +1,7 @@
 """Deaths: of the manager, of a session, of the bus. Traffic's owner survives the manager, and nothing is lost sight of."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -189,3 +190,20 @@ def test_a_profile_that_became_invalid_has_its_own_status(lab):
     done = subprocess.run([program("vpntund"), "--session", "lab", "--profile-folder", lab.manager.profiles],
                           env=lab.manager.environment(), capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 68 and "address" in done.stderr
+
+
+def test_a_bus_that_accepts_and_does_not_answer_holds_nothing_up(lab):
+    with unchanged_host():
+        lab.client.start("lab")
+        session = lab.manager.session_pids()
+        lab.bus.end()
+        assert lab.manager.process.wait(10) == 1
+        lab.manager.process = None
+        with socket.socket(socket.AF_UNIX) as mute:
+            mute.bind(lab.bus.socket)
+            os.chmod(lab.bus.socket, 0o666)
+            mute.listen()
+            mute.accept()[0].close()  # the session has come
+            with mute.accept()[0]:
+                os.kill(session[0], signal.SIGTERM)
+                wait_for(lambda: not lab.manager.session_pids(), "the session ends")

@@ -2,7 +2,7 @@
 import pytest
 
 from harness.waiting import wait_for
-from stopped_thread import StoppedThread, threads
+from harness.stopped_thread import StoppedThread, threads
 from traffic import Traffic
 
 # Ours says 20 s; the test does not want to wait so long.
