@@ -16,19 +16,16 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <variant>
 
 #include "base/address.h"
 #include "base/time.h"
 #include "crypto/key.h"
+#include "wg/arrival.h"
+#include "wg/constants.h"
 #include "wg/macs.h"
 #include "wg/messages.h"
 
 namespace vpntun::wg {
-
-// Stays a peer's for as long as it is there, and is given to another only afterwards.
-using PeerId = std::uint32_t;
-inline constexpr PeerId kNobody = ~PeerId{0};
 
 // What is not a function of the past: asked for when a handshake message is made, never per packet.
 struct Surroundings {
@@ -42,38 +39,6 @@ struct PeerSettings {
   Duration persistent_keepalive{};  // 0: off
 };
 
-// Why a datagram was refused. A closed set: each has its counter.
-enum class Refusal : std::uint8_t {
-  kMalformed,           // no message of WireGuard
-  kWrongMac1,           // not made for our public key
-  kCookieRequired,      // under load, without proof of its address: answered with a cookie
-  kRateLimited,         // under load, too many from its address
-  kUnknownPeer,         // a handshake of a public key that is no peer's
-  kNotAuthentic,        // does not decrypt: forged, damaged, or another preshared key
-  kReplayed,            // an initiation or counter that was there already, or one too old
-  kTooManyInitiations,  // more than 50 a second of one peer
-  kUnknownIndex,        // for a session that is not or no longer there
-  kExpired,             // of a session that is too old, or has carried too much
-};
-inline constexpr std::size_t kRefusalCount = 10;
-
-struct Arrival {
-  enum class Kind : std::uint8_t {
-    kData,       // payload is the inner bytes with their padding
-    kKeepalive,  // of a session, without payload
-    kHandshake,  // an initiation or response, taken
-    kCookie,     // taken; says nothing of where the peer is
-    kRefused,
-  };
-  Kind kind = Kind::kRefused;
-  Refusal refusal = Refusal::kMalformed;  // of kRefused
-  PeerId peer = kNobody;  // whose it is; of kRefused: whose it claims to be, as far as is known
-  MutableBytes payload;   // kData: inside the datagram's own bytes
-
-  // It is authentic and new, so its source is where the peer is.
-  bool moves_peer() const noexcept { return kind != Kind::kRefused && kind != Kind::kCookie; }
-};
-
 // A datagram to be sent.
 struct Transmit {
   PeerId peer = kNobody;           // to where this peer was heard last
@@ -83,13 +48,14 @@ struct Transmit {
   Bytes datagram() const noexcept { return Bytes(bytes).first(size); }
 };
 
+// In the order in which they are told when several happened to one peer.
 enum class EventKind : std::uint8_t {
-  kKeypairReady,         // packets held for the peer can be sealed now
-  kHandshakeDone,        // with the peer, by whichever side it began
+  kExpired,              // no session that could be sent with is left
   kHandshakeUnanswered,  // no answer to an initiation for 5 s; another one follows
   kHandshakeGivenUp,  // no answer for 90 s: packets held for it are lost, the next one begins anew
   kAnswerRefused,     // an answer came that does not decrypt: another key, or preshared key
-  kExpired,           // no session with the peer is left
+  kKeypairReady,  // a handshake is done, by whichever side it began: packets held for the peer can
+                  // be sealed now, and should be before poll_transmit()
 };
 struct Event {
   EventKind kind{};
@@ -112,7 +78,7 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   // Ends every session, and pairs every peer anew. Peers that do not go with the key (its own, see
-  // add) stay, without ever having a session.
+  // add) stay, without ever having a session. The key that is set already changes nothing.
   void set_private_key(const crypto::SecretKey& private_key, Instant now);
 
   // A peer that is there already by its public key is changed (see change) and keeps its id. One
@@ -130,7 +96,8 @@ class Device {
   // Encrypts a payload in place: room for kDataHeaderSize bytes must be in front of it, and for
   // kPadding + kTagSize behind. mtu: of the interface in bytes; padding stays below it (0: no
   // bound). Returns the datagram. Nothing: no session (kKeypairReady follows when there is one; a
-  // handshake is begun when none is under way): hold the payload. Counts as data for the timers.
+  // handshake is begun when none is under way): hold the payload. Counts as data for the timers; an
+  // empty payload is a keepalive.
   std::optional<MutableBytes> seal(PeerId peer, MutableBytes payload, std::size_t mtu,
                                    Instant now) noexcept;
 

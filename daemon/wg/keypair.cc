@@ -1,0 +1,72 @@
+#include "wg/keypair.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vpntun::wg {
+
+bool Keypair::wants_successor(Instant now) const noexcept {
+  return next_counter > kRekeyAfterMessages || (initiator && created + kRekeyAfterTime <= now);
+}
+
+bool Keypair::wants_successor_soon(Instant now) const noexcept {
+  return initiator && created + (kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout) <= now;
+}
+
+MutableBytes Keypair::seal(crypto::Aead& aead, MutableBytes payload, std::size_t size) noexcept {
+  const MutableBytes datagram(payload.data() - kDataHeaderSize,
+                              kDataHeaderSize + size + crypto::kTagSize);
+  std::fill(payload.data() + payload.size(), payload.data() + size, std::uint8_t{0});
+  write(DataHeader{.receiver = remote_index, .counter = next_counter}, datagram);
+  aead.seal(keys.send.expose(), crypto::nonce_of(next_counter), {},
+            datagram.subspan(kDataHeaderSize));
+  ++next_counter;
+  return datagram;
+}
+
+Keypair::Opened Keypair::open(crypto::Aead& aead, MutableBytes datagram, Instant now) noexcept {
+  const std::uint64_t counter = read_data_header(datagram).counter;
+  if (expired(now) || counter >= kRejectAfterMessages) return {Refusal::kExpired, {}};
+  const MutableBytes sealed = datagram.subspan(kDataHeaderSize);
+  if (!aead.open(keys.receive.expose(), crypto::nonce_of(counter), {}, sealed))
+    return {Refusal::kNotAuthentic, {}};
+  if (!window.take(counter, kRejectAfterMessages)) return {Refusal::kReplayed, {}};
+  return {std::nullopt, sealed.first(sealed.size() - crypto::kTagSize)};
+}
+
+std::size_t padded_size(std::size_t size, std::size_t mtu) noexcept {
+  const std::size_t last = mtu != 0 && size > mtu ? size % mtu : size;
+  const std::size_t rounded = (last + kPadding - 1) / kPadding * kPadding;
+  return size - last + (mtu != 0 ? std::min(rounded, mtu) : rounded);
+}
+
+void Keypairs::add_ours(std::unique_ptr<Keypair> keypair) noexcept {
+  previous_ = std::move(current_);
+  current_ = std::move(keypair);
+}
+
+void Keypairs::add_theirs(std::unique_ptr<Keypair> keypair) noexcept {
+  next_ = std::move(keypair);
+}
+
+// When both sides began at once, the session that the peer began is confirmed after the one that we
+// began is in use: the peer sends with it, but it is the older one, so it only receives here. Each
+// side then sends with its own, until one of them is renewed.
+bool Keypairs::confirm(const Keypair* keypair) noexcept {
+  if (!next_ || keypair != next_.get()) return false;
+  if (current_ && next_->created <= current_->created) {
+    previous_ = std::move(next_);
+    return false;
+  }
+  previous_ = std::move(current_);
+  current_ = std::move(next_);
+  return true;
+}
+
+void Keypairs::clear() noexcept {
+  previous_.reset();
+  current_.reset();
+  next_.reset();
+}
+
+}  // namespace vpntun::wg

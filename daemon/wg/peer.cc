@@ -1,0 +1,44 @@
+#include "wg/peer.h"
+
+#include <algorithm>
+
+#include "wg/timestamp.h"
+
+namespace vpntun::wg {
+namespace {
+
+// The step of timestamps (timestamp.h).
+constexpr std::chrono::nanoseconds kTimestampStep{1 << 24};
+
+}  // namespace
+
+Peer::Peer(PeerId number, const crypto::PublicKey& public_key) : id(number), cookies(public_key) {
+  pairing.remote = public_key;
+}
+
+void Peer::pair(const std::optional<Identity>& own,
+                const std::optional<crypto::SecretKey>& preshared) noexcept {
+  paired = false;
+  pairing.precomputed = {};
+  pairing.preshared = preshared.value_or(crypto::SecretKey{});
+  if (!own || own->public_key == pairing.remote) return;
+  if (const auto made = pair_with(*own, pairing.remote, preshared)) {
+    pairing = *made;
+    paired = true;
+  }
+}
+
+void Peer::forget_keys() noexcept {
+  keypairs.clear();
+  initiation.reset();
+  timers.zeroing = kNever;
+  timers.expiry = kNever;
+}
+
+Timestamp Peer::next_timestamp(std::chrono::nanoseconds wall_clock) noexcept {
+  const bool first = last_timestamp == std::chrono::nanoseconds::min();
+  last_timestamp = first ? wall_clock : std::max(wall_clock, last_timestamp + kTimestampStep);
+  return timestamp_of(last_timestamp);
+}
+
+}  // namespace vpntun::wg
