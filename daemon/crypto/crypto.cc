@@ -23,8 +23,6 @@ using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>
 using Digest = std::unique_ptr<EVP_MD, Freed<EVP_MD_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using MacContext = std::unique_ptr<EVP_MAC_CTX, Freed<EVP_MAC_CTX_free>>;
-using Pkey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
 
 constexpr std::size_t kBlockSize = 64;  // bytes, BLAKE2s
 
@@ -112,9 +110,12 @@ std::string encode_base64(Bytes bytes) {
 }
 
 bool decode_base64(std::string_view text, MutableBytes out) noexcept {
+  char joined = 0;  // libsodium 1.0.18 takes some bytes that are not ASCII for digits
+  for (const char c : text) joined = static_cast<char>(joined | c);
   std::size_t size = 0;
   const char* end = nullptr;
-  const bool done = ::sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr,
+  const bool done = (joined & 0x80) == 0 &&
+                    ::sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr,
                                         &size, &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
                     size == out.size() && end == text.data() + text.size();
   if (!done) wipe(out);
@@ -139,7 +140,7 @@ Mac mac(Bytes key, std::initializer_list<Bytes> data) noexcept {
 
 Hash hmac(Bytes key, std::initializer_list<Bytes> data) noexcept {
   std::array<std::uint8_t, kBlockSize> pad{};
-  Hash short_key;
+  Hash short_key{};
   if (key.size() > kBlockSize) {
     short_key = hash({key});
     key = short_key;
@@ -153,6 +154,7 @@ Hash hmac(Bytes key, std::initializer_list<Bytes> data) noexcept {
   hasher().digest(out, pad, {inner});
   wipe(pad);
   wipe(inner);
+  wipe(short_key);
   return out;
 }
 
@@ -170,17 +172,10 @@ void kdf(std::span<Hash> out, Bytes key, Bytes input) noexcept {
 
 bool x25519(std::span<std::uint8_t, kKeySize> shared, const SecretKey& private_key,
             const PublicKey& public_key) noexcept {
-  const auto own = private_key.expose();
-  const Pkey ours(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, own.data(), own.size()));
-  const Pkey theirs(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, public_key.bytes.data(),
-                                                public_key.bytes.size()));
-  require(ours && theirs);
-  const PkeyContext context(EVP_PKEY_CTX_new(ours.get(), nullptr));
-  require(context && EVP_PKEY_derive_init(context.get()) == 1);
-  // OpenSSL refuses an all-zero result itself, as RFC 7748, section 6.1, allows.
-  std::size_t size = shared.size();
-  if (EVP_PKEY_derive_set_peer_ex(context.get(), theirs.get(), 0) == 1 &&
-      EVP_PKEY_derive(context.get(), shared.data(), &size) == 1 && size == shared.size())
+  start_sodium();
+  // libsodium refuses low-order points, and an all-zero result (RFC 7748, section 6.1).
+  if (::crypto_scalarmult_curve25519(shared.data(), private_key.expose().data(),
+                                     public_key.bytes.data()) == 0)
     return true;
   wipe(shared);
   return false;

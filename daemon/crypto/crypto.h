@@ -1,7 +1,8 @@
 // The primitives of the WireGuard protocol. crypto.cc is the only file that names OpenSSL and
-// libsodium. Nothing here allocates per packet: the ciphers' contexts live in Aead, Blake2s is on
-// the stack. Every function is constant time in its secrets as far as the libraries are. Any
-// thread; one Aead belongs to one thread.
+// libsodium; docs/crypto.md says which does what. Ciphers, macs and X25519 do not allocate: their
+// contexts live in Aead, and per thread. (OpenSSL allocates for a hash without key: handshakes.)
+// Every function is constant time in its secrets as far as the libraries are. Any thread; one Aead
+// belongs to one thread.
 #pragma once
 
 #include <array>
@@ -51,7 +52,7 @@ Hash hmac(Bytes key, std::initializer_list<Bytes> data) noexcept;
 // most 255; no part of it may be key or input.
 void kdf(std::span<Hash> out, Bytes key, Bytes input) noexcept;
 
-// X25519 (RFC 7748). False when the result is all zero, which a low-order point gives: refuse it.
+// X25519 (RFC 7748). False for a low-order point, which makes the result all zero: refuse it.
 [[nodiscard]] bool x25519(std::span<std::uint8_t, kKeySize> shared, const SecretKey& private_key,
                           const PublicKey& public_key) noexcept;
 

@@ -5,21 +5,16 @@
 namespace vpntun::crypto {
 namespace {
 
-using KeyBytes = std::array<std::uint8_t, kKeySize>;
-
-// Wiped by whoever took it.
-std::optional<KeyBytes> key_of_text(std::string_view text) {
-  KeyBytes bytes{};
-  if (text.size() != kKeyTextSize || !decode_base64(text, bytes)) return std::nullopt;
-  return bytes;
+bool read_key(std::string_view text, MutableBytes out) noexcept {
+  return text.size() == kKeyTextSize && decode_base64(text, out);
 }
 
 }  // namespace
 
 std::optional<PublicKey> PublicKey::parse(std::string_view text) {
-  const auto bytes = key_of_text(text);
-  if (!bytes) return std::nullopt;
-  return PublicKey{*bytes};
+  PublicKey key;
+  if (!read_key(text, key.bytes)) return std::nullopt;
+  return key;
 }
 
 std::string PublicKey::to_string() const {
@@ -35,21 +30,19 @@ SecretKey::~SecretKey() {
 }
 
 std::optional<SecretKey> SecretKey::parse(std::string_view text) {
-  auto bytes = key_of_text(text);
-  if (!bytes) return std::nullopt;
-  std::optional<SecretKey> key(std::in_place, *bytes);
-  wipe(*bytes);
+  std::optional<SecretKey> key(std::in_place);
+  if (!read_key(text, key->bytes_)) key.reset();
   return key;
 }
 
-SecretKey SecretKey::generate_private() {
+SecretKey SecretKey::generate_private() noexcept {
   SecretKey key = generate_preshared();
   key.bytes_[0] &= 248;
   key.bytes_[31] = static_cast<std::uint8_t>((key.bytes_[31] & 127) | 64);
   return key;
 }
 
-SecretKey SecretKey::generate_preshared() {
+SecretKey SecretKey::generate_preshared() noexcept {
   SecretKey key;
   random_bytes(key.bytes_);
   return key;
@@ -60,7 +53,7 @@ std::string SecretKey::expose_text() const {
 }
 
 bool SecretKey::is_zero() const noexcept {
-  return equal(bytes_, KeyBytes{});
+  return equal(bytes_, SecretKey().bytes_);
 }
 
 bool SecretKey::operator==(const SecretKey& other) const noexcept {

@@ -37,10 +37,10 @@ class SecretKey {
 
   // Exactly 44 characters of canonical base64. The text stays the caller's to wipe.
   static std::optional<SecretKey> parse(std::string_view text);
-  // A fresh private key, clamped (RFC 7748, section 5). Throws Error when there is no randomness.
-  static SecretKey generate_private();
+  // A fresh private key, clamped (RFC 7748, section 5).
+  static SecretKey generate_private() noexcept;
   // 32 random bytes.
-  static SecretKey generate_preshared();
+  static SecretKey generate_preshared() noexcept;
 
   std::span<const std::uint8_t, kKeySize> expose() const noexcept { return bytes_; }
   // 44 characters that the caller has to wipe (crypto::wipe).

@@ -18,15 +18,12 @@ crypto::Hash key_of(std::string_view label, const crypto::PublicKey& receiver) n
 crypto::Hash mac1_key_of(const crypto::PublicKey& receiver) noexcept {
   return key_of("mac1----", receiver);
 }
-crypto::Hash cookie_key_of(const crypto::PublicKey& receiver) noexcept {
-  return key_of("cookie--", receiver);
-}
 
-Bytes mac1_of(Bytes handshake) noexcept {
-  return before_mac2(handshake).last(crypto::kMacSize);
+auto mac1_of(Bytes handshake) noexcept {
+  return handshake.last<kMacsSize>().first<crypto::kMacSize>();
 }
-Bytes mac2_of(Bytes handshake) noexcept {
-  return handshake.last(crypto::kMacSize);
+auto mac2_of(Bytes handshake) noexcept {
+  return handshake.last<crypto::kMacSize>();
 }
 
 bool is_fresh(const std::optional<Instant>& since, Duration validity, Instant now) noexcept {
@@ -34,6 +31,30 @@ bool is_fresh(const std::optional<Instant>& since, Duration validity, Instant no
 }
 
 }  // namespace
+
+crypto::Hash cookie_key_of(const crypto::PublicKey& answering) noexcept {
+  return key_of("cookie--", answering);
+}
+
+CookieReply seal_cookie(const crypto::Hash& key, std::uint32_t receiver, const crypto::Mac& mac1,
+                        const crypto::Mac& cookie,
+                        const std::array<std::uint8_t, crypto::kXNonceSize>& nonce) noexcept {
+  CookieReply reply;
+  reply.receiver = receiver;
+  reply.nonce = nonce;
+  std::ranges::copy(cookie, reply.sealed_cookie.begin());
+  crypto::xaead_seal(key, nonce, mac1, reply.sealed_cookie);
+  return reply;
+}
+
+std::optional<crypto::Mac> open_cookie(const crypto::Hash& key, const crypto::Mac& mac1,
+                                       const CookieReply& reply) noexcept {
+  auto opened = reply.sealed_cookie;
+  if (!crypto::xaead_open(key, reply.nonce, mac1, opened)) return std::nullopt;
+  crypto::Mac cookie;
+  std::copy_n(opened.begin(), cookie.size(), cookie.begin());
+  return cookie;
+}
 
 MacChecker::MacChecker(const crypto::PublicKey& own, Random random)
     : random_(std::move(random)), mac1_key_(mac1_key_of(own)), cookie_key_(cookie_key_of(own)) {}
@@ -56,12 +77,12 @@ CookieReply MacChecker::reply(Bytes handshake, const Endpoint& source, Instant n
     crypto::wipe(fresh);
     secret_since_ = now;
   }
-  CookieReply reply;
-  reply.receiver = load_le<std::uint32_t>(handshake.data() + kSenderOffset);
-  random_(reply.nonce);
-  std::ranges::copy(cookie_of(source), reply.sealed_cookie.begin());
-  crypto::xaead_seal(cookie_key_, reply.nonce, mac1_of(handshake), reply.sealed_cookie);
-  return reply;
+  std::array<std::uint8_t, crypto::kXNonceSize> nonce;
+  random_(nonce);
+  crypto::Mac mac1;
+  std::ranges::copy(mac1_of(handshake), mac1.begin());
+  return seal_cookie(cookie_key_, load_le<std::uint32_t>(handshake.data() + kSenderOffset), mac1,
+                     cookie_of(source), nonce);
 }
 
 crypto::Mac MacChecker::cookie_of(const Endpoint& source) const noexcept {
@@ -84,10 +105,10 @@ void CookieJar::seal(MutableBytes handshake, Instant now) noexcept {
 }
 
 bool CookieJar::take(const CookieReply& reply, Instant now) noexcept {
-  auto opened = reply.sealed_cookie;
-  if (!last_mac1_ || !crypto::xaead_open(cookie_key_, reply.nonce, *last_mac1_, opened))
-    return false;
-  std::copy_n(opened.begin(), cookie_.size(), cookie_.begin());
+  if (!last_mac1_) return false;
+  const auto cookie = open_cookie(cookie_key_, *last_mac1_, reply);
+  if (!cookie) return false;
+  cookie_ = *cookie;
   cookie_since_ = now;
   last_mac1_.reset();  // one message, one cookie: a replayed reply does not make it younger
   return true;

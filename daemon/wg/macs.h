@@ -21,12 +21,23 @@ inline constexpr Duration kCookieLatency = std::chrono::seconds(5);
 
 using Random = std::function<void(MutableBytes)>;
 
+// A cookie on its way: sealed for whoever sent the handshake message with that mac1. key: of the
+// public key of whoever answers.
+crypto::Hash cookie_key_of(const crypto::PublicKey& answering) noexcept;
+CookieReply seal_cookie(const crypto::Hash& key, std::uint32_t receiver, const crypto::Mac& mac1,
+                        const crypto::Mac& cookie,
+                        const std::array<std::uint8_t, crypto::kXNonceSize>& nonce) noexcept;
+// Nothing: not authentic.
+std::optional<crypto::Mac> open_cookie(const crypto::Hash& key, const crypto::Mac& mac1,
+                                       const CookieReply& reply) noexcept;
+
 class MacChecker {
  public:
   // own: our public key. random: for the secret behind cookies and for nonces.
   MacChecker(const crypto::PublicKey& own, Random random);
 
-  // handshake: an initiation or response whose size is that of its type.
+  // handshake: an initiation or response whose size is that of its type. Comes before anything
+  // else that costs: one keyed hash, no allocation.
   bool mac1_holds(Bytes handshake) const noexcept;
   bool mac2_holds(Bytes handshake, const Endpoint& source, Instant now) const noexcept;
   // The answer to a handshake message with a right mac1.

@@ -1,6 +1,6 @@
 // The handshake Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as pure functions (paper,
 // section 5.4.2-5.4.5; Noise revision 34). What goes on between two messages is a value that the
-// caller keeps. Neither macs nor cookies are known here (macs.h). No allocation.
+// caller keeps. Neither macs nor cookies are known here (macs.h).
 #pragma once
 
 #include <cstdint>
