@@ -38,7 +38,7 @@ TEST(X25519, AgreesWithWycheproof) {
 
 TEST(X25519, ExampleOfRfc7748) {
   const SecretKey alice =
-      secret_of("77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a");
+      secret_of("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
   const SecretKey bob =
       secret_of("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
   EXPECT_EQ(to_hex(public_key_of(alice).bytes),
