@@ -7,7 +7,7 @@
 namespace vpntun::wg {
 namespace {
 
-constexpr Duration kCost = std::chrono::seconds(1) / RateLimiter::kPerSecond;
+constexpr Duration kCost = Duration(std::chrono::seconds(1)) / RateLimiter::kPerSecond;
 constexpr Duration kFull = kCost * RateLimiter::kBurst;
 
 }  // namespace
