@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "os/socket_option.h"
 
 namespace vpntun::os {
 namespace {
@@ -44,10 +45,6 @@ int result_of_dump(const nlmsghdr& message) noexcept {
   return -*static_cast<const int*>(mnl_nlmsg_get_payload(&message));
 }
 
-void set_option(int fd, int level, int option, int value, std::string_view attempted) {
-  if (::setsockopt(fd, level, option, &value, sizeof(value)) < 0) throw_errno(errno, attempted);
-}
-
 // Calls `each(message)` for the messages that answer request `sequence`, until it returns false.
 template <typename Each>
 void for_each_answer(std::span<const std::uint8_t> datagram, std::uint32_t sequence, Each each) {
@@ -77,8 +74,7 @@ NetlinkSocket::NetlinkSocket()
   set_option(fd_.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1, kAttempted);
   // The kernel answers before send returns; the limit only bounds a fault.
   const timeval limit{.tv_sec = 5, .tv_usec = 0};
-  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
-    throw_errno(errno, kAttempted);
+  set_option(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, limit, kAttempted);
   sockaddr_nl local{};
   local.nl_family = AF_NETLINK;
   if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&local), sizeof(local)) < 0)

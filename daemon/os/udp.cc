@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "os/netns.h"
+#include "os/socket_option.h"
 #include "os/udp_message.h"
 
 namespace vpntun::os {
@@ -19,10 +20,6 @@ using packet::Packet;
 using packet::SendVerdict;
 
 constexpr int kPendingErrors = 4;  // asynchronous errors taken off per receive
-
-void set_option(int fd, int level, int option, int value, std::string_view attempted) {
-  if (::setsockopt(fd, level, option, &value, sizeof(value)) < 0) throw_errno(errno, attempted);
-}
 
 // -1: there is no such option, or no such socket.
 int get_option(int fd, int level, int option) noexcept {
