@@ -176,10 +176,7 @@ void SessionWatch::ask_user(const Known& session) {
     if (known == nullptr) return;
     if (error && is_silence(*error)) return ask_user(*known);
     if (!error && trusted_.contains(uid)) return ask_pid(*known);
-    log::event(log::Event::kSessionIgnored, {.tunnel = tunnel},
-               "tunnel {}: somebody else's process has the bus name of its session; it is ignored",
-               tunnel);
-    sessions_.erase(tunnel);
+    ignore(tunnel);
   };
   connection_.driver()
       .callMethodAsync("GetConnectionUnixUser")
