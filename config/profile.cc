@@ -11,6 +11,14 @@ std::string EndpointSpec::to_string() const {
   return bracketed ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
+std::string_view word_of(Kind kind) noexcept {
+  return kind == Kind::kTap ? "tap" : "tun";
+}
+
+std::string_view word_of(Encryption encryption) noexcept {
+  return encryption == Encryption::kNone ? "none" : "wireguard";
+}
+
 bool is_tunnel_name(std::string_view name) noexcept {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

@@ -16,10 +16,6 @@ std::string list(const std::vector<std::string>& texts) {
   return "[" + all + "]";
 }
 
-std::string word_of(config::Kind kind) {
-  return kind == config::Kind::kTap ? "tap" : "tun";
-}
-
 std::string head(const std::string& description, config::Kind kind) {
   return fmt::format(
       "version = 1\ndescription = \"{}\"\n\n"

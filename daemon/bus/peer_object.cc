@@ -54,7 +54,7 @@ std::string PeerObject::Endpoint() {
 }
 
 std::string PeerObject::EndpointSource() {
-  return std::string(word_of(now().endpoint_source));
+  return std::string(to_string(now().endpoint_source));
 }
 
 std::string PeerObject::Health() {

@@ -47,7 +47,7 @@ Dictionary to_dictionary(const session::PeerStatus& peer) {
       {"name", text(peer.name)},
       {"configured-endpoint", text(peer.configured_endpoint)},
       {"endpoint", text(peer.endpoint ? peer.endpoint->to_string() : "")},
-      {"endpoint-source", text(word_of(peer.endpoint_source))},
+      {"endpoint-source", text(to_string(peer.endpoint_source))},
       {"allowed-ips", sdbus::Variant(allowed_ips)},
       {"health", text(to_string(peer.health))},
       {"reason", sdbus::Variant(to_dictionary(peer.reason))},
@@ -99,28 +99,6 @@ nlohmann::json to_json(const sdbus::Variant& value) {
 }
 
 }  // namespace
-
-std::string_view word_of(config::Kind kind) noexcept {
-  return kind == config::Kind::kTap ? "tap" : "tun";
-}
-
-std::string_view word_of(config::Encryption) noexcept {
-  return "none";
-}
-
-std::string_view word_of(session::EndpointSource source) noexcept {
-  switch (source) {
-    case session::EndpointSource::kNone:
-      return "none";
-    case session::EndpointSource::kConfigured:
-      return "configured";
-    case session::EndpointSource::kResolved:
-      return "resolved";
-    case session::EndpointSource::kLearned:
-      break;
-  }
-  return "learned";
-}
 
 Dictionary to_dictionary(const session::Status& status) {
   Dictionary known{

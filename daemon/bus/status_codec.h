@@ -24,10 +24,6 @@ Value get(const Dictionary& properties, const std::string& key) {
   return at->second.get<Value>();
 }
 
-std::string_view word_of(config::Kind kind) noexcept;
-std::string_view word_of(config::Encryption encryption) noexcept;
-std::string_view word_of(session::EndpointSource source) noexcept;
-
 // What a session knows about itself.
 Dictionary to_dictionary(const session::Status& status);
 // applied, needs-restart, unchanged.

@@ -25,10 +25,6 @@ constexpr milliseconds kRetry{1000};
 constexpr std::string_view kSuffix = ".toml";
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
 
-std::string_view word_of(config::Kind kind) {
-  return kind == config::Kind::kTap ? "tap" : "tun";
-}
-
 ProfileEntry load(const std::string& name, const std::string& path) {
   ProfileEntry entry;
   entry.name = name;
@@ -39,7 +35,7 @@ ProfileEntry load(const std::string& name, const std::string& path) {
     entry.time_usec = loaded.profile->modified_usec;
     entry.description = loaded.profile->description;
     entry.kind = word_of(loaded.profile->kind);
-    entry.encryption = "none";
+    entry.encryption = word_of(loaded.profile->encryption);
     entry.active_session = loaded.profile->active_session;
   } else {
     entry.problem = config::summary(loaded.findings);

@@ -21,7 +21,7 @@ struct ProfileEntry {
   std::string path;
   std::string description;
   std::string kind;        // "tun", "tap"; empty when the profile has errors
-  std::string encryption;  // "none"; empty when the profile has errors
+  std::string encryption;  // "none", "wireguard"; empty when the profile has errors
   bool valid = false;
   std::string problem;          // the first error and how many more there are; empty when valid
   bool active_session = false;  // of [access]

@@ -198,5 +198,17 @@ TEST(TunnelName, is_short_plain_ascii) {
   EXPECT_FALSE(is_tunnel_name(std::string(65, 'a')));
 }
 
+TEST(Profile, says_its_kind_and_encryption_in_the_words_it_is_written_with) {
+  for (const std::string word : {"tun", "tap"}) {
+    const std::string text = "tunnel = { kind = \"" + word +
+                             "\", encryption = \"none\" }\n"
+                             "[interface]\naddress = \"192.168.53.99/24\"\n";
+    const Profile profile = good("version = 1\n" + text);
+    EXPECT_EQ(word_of(profile.kind), word);
+    EXPECT_EQ(word_of(profile.encryption), "none");
+  }
+  EXPECT_EQ(word_of(Encryption::kWireguard), "wireguard");
+}
+
 }  // namespace
 }  // namespace vpntun::config
