@@ -4,7 +4,6 @@ import tempfile
 
 import pytest
 
-from harness import bus as bus_module
 from conftest import lab_profile
 from harness.bus import NOBODY, Client, DBusError, PrivateBus, has_other_users
 from harness.daemon import Manager
@@ -16,16 +15,8 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 
 
-@pytest.fixture
-def strict_bus(monkeypatch):
-    """As the system bus of Debian: nobody owns and nobody is called, unless a policy file says so."""
-    strict = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
-  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
+# As the system bus of Debian: nobody owns and nobody is called, unless a policy file says so; and ours.
+STRICT_POLICY = f"""<policy context="default">
     <allow user="*"/>
     <deny own="*"/>
     <deny send_type="method_call"/>
@@ -38,11 +29,14 @@ def strict_bus(monkeypatch):
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
   </policy>
-""" + f"<include>{SOURCE}/dbus/org.vpntun1.conf</include></busconfig>"
-    monkeypatch.setattr(bus_module, "CONFIG", strict)
+  <include>{SOURCE}/dbus/org.vpntun1.conf</include>"""
+
+
+@pytest.fixture
+def strict_bus():
     with tempfile.TemporaryDirectory(prefix="vpntun-") as folder:
         os.chmod(folder, 0o755)
-        with PrivateBus(folder) as bus, Manager(bus.address, folder) as manager:
+        with PrivateBus(folder, STRICT_POLICY) as bus, Manager(bus.address, folder) as manager:
             yield manager
 
 

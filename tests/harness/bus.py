@@ -17,21 +17,24 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configurat
   <type>system</type>
   <listen>unix:path={socket}</listen>
   <auth>EXTERNAL</auth>
-  <policy context="default">
+  {policy}
+  <limit name="max_replies_per_connection">4096</limit>
+</busconfig>
+"""
+# Everybody may do everything.
+OPEN_POLICY = """<policy context="default">
     <allow user="*"/>
     <allow own="*"/>
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
-  </policy>
-  <limit name="max_replies_per_connection">4096</limit>
-</busconfig>
-"""
+  </policy>"""
 
 
 class PrivateBus:
-    """dbus-daemon on a socket in `folder`; everybody may connect."""
+    """dbus-daemon on a socket in `folder`; everybody may connect. policy: elements of its configuration."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, policy=OPEN_POLICY):
+        self.policy = policy
         self.socket = os.path.join(folder, "bus")
         self.address = f"unix:path={self.socket}"
         self.config = os.path.join(folder, "bus.conf")
@@ -40,7 +43,7 @@ class PrivateBus:
 
     def __enter__(self):
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(socket=self.socket))
+            file.write(CONFIG.format(socket=self.socket, policy=self.policy))
         self.start()
         return self
 

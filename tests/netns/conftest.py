@@ -7,11 +7,13 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from harness.daemon import World  # noqa: E402
-from harness.network import Network  # noqa: E402
+from harness.network import Network, pings  # noqa: E402
 from harness.profile import peer, profile  # noqa: E402
 from harness.waiting import wait_for  # noqa: E402
 
 PORT = 9090
+# Inside the tunnel.
+CLIENT, SERVER = "192.168.53.99", "192.168.53.98"
 
 
 class Tunnels(World):
@@ -68,3 +70,12 @@ def server_profile(**changes):
     settings = dict(name="tun0", address=["192.168.53.98/24", "fd53::98/64"], listen_port=PORT, netns="server",
                     peers=[peer("u", "192.168.53.99/32", "fd53::99/128")])
     return profile(**{**settings, **changes})
+
+
+@pytest.fixture
+def running(pair, tunnels):
+    """Both ends of the tunnel, over which packets have passed."""
+    tunnels.run("server", server_profile())
+    tunnels.run("lab", client_profile())
+    assert pings("u", SERVER) and pings("u", "fd53::98")
+    return tunnels

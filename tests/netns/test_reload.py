@@ -3,14 +3,12 @@ import json
 import time
 
 import pytest
-from conftest import PORT, client_profile, server_profile
+from conftest import PORT, SERVER, client_profile, server_profile
 
 from harness.bus import DBusError, plain
 from harness.host import host_state, run, unchanged_host
 from harness.network import Pings, answered, ping, pings
 from harness.profile import peer
-
-SERVER = "192.168.53.98"
 
 
 def reload(tunnels, name, text):
@@ -33,14 +31,6 @@ def own_routes(netns, interface="tun0"):
 
 def link(netns, interface="tun0"):
     return json.loads(run("ip", "-j", "link", "show", "dev", interface, netns=netns))[0]
-
-
-@pytest.fixture
-def running(pair, tunnels):
-    tunnels.run("server", server_profile())
-    tunnels.run("lab", client_profile())
-    assert pings("u", SERVER) and pings("u", "fd53::98")
-    return tunnels
 
 
 def to_server(*more, endpoint=f"10.0.2.8:{PORT}"):

@@ -10,15 +10,13 @@ import threading
 import time
 
 import pytest
-from conftest import PORT, client_profile, server_profile
+from conftest import CLIENT, PORT, SERVER, client_profile, server_profile
 
 from harness import program
 from harness.host import run, unchanged_host
 from harness.network import Pings, answered, ping, pings, tcp_connect, tcp_listener
 from harness.profile import peer, profile
 from harness.waiting import wait_for
-
-CLIENT, SERVER = "192.168.53.99", "192.168.53.98"
 
 
 class Transfer:
@@ -93,14 +91,6 @@ def identity(tunnels, name):
     """What has to be the same in the next session of a tunnel."""
     status = tunnels.client.status(name)
     return {key: status[key] for key in ("interface", "interface-index", "listen-port", "addresses", "routes", "mtu")}
-
-
-@pytest.fixture
-def running(pair, tunnels):
-    tunnels.run("server", server_profile())
-    tunnels.run("lab", client_profile())
-    assert pings("u", SERVER) and pings("u", "fd53::98")
-    return tunnels
 
 
 @WAYS

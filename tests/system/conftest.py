@@ -5,6 +5,8 @@ import os
 import pytest
 
 import machine as machines
+from harness.waiting import wait_for
+from home import HOME, UNIT
 from lab import Lab
 from machine import Machine
 
@@ -41,6 +43,17 @@ def boot(release):
 def machine(boot):
     """A booted machine with our packages, shared by the module's tests: leave it as you found it."""
     return boot("machine")
+
+
+@pytest.fixture
+def home(machine):
+    """The machine with the profile home, stopped, before and after."""
+    machine.profile("home", HOME)
+    wait_for(lambda: "home" in machine.vpnctl("list", "--names").stdout.split(), "the manager has seen the profile")
+    yield machine
+    machine.systemctl("stop", UNIT)
+    machine.systemctl("reset-failed", UNIT, check=False)
+    machine.remove_drop_in(UNIT)
 
 
 @pytest.fixture(scope="module")

@@ -77,8 +77,8 @@ def shown(u):
             u.out("resolvectl domain tun0", check=False).partition("): ")[2])
 
 
-def wait_known(u):
-    wait_for(lambda: shown(u) == (V, "corp.example ~lab.example"), f"resolved knows it, and not {shown(u)}", 15)
+def wait_known(u, servers=V, domains="corp.example ~lab.example"):
+    wait_for(lambda: shown(u) == (servers, domains), f"resolved knows it, and not {shown(u)}", 15)
 
 
 def reason(u):
@@ -116,6 +116,28 @@ def test_a_restart_of_the_session_keeps_it(named):
     wait_known(named.u)
     named.u.systemctl("restart", UNIT)
     wait_known(named.u)
+
+
+def test_a_reload_changes_what_resolved_knows_while_the_session_runs(named, responder):
+    u = named.u
+    wait_known(u)
+    pid = u.main_pid(UNIT)
+
+    def reload(dns):
+        u.profile(CLIENT, example(CLIENT).replace("[[peer]]", dns + "[[peer]]"))
+        u.systemctl("reload", UNIT)
+
+    reload(DNS.replace("corp.example", "new.example").replace(f'["{V}"]', f'["{V}", "192.168.60.53"]'))
+    wait_known(u, f"{V} 192.168.60.53", "new.example ~lab.example")
+    assert ADDRESS in u.out("resolvectl query --legend=no www.new.example")
+    u.run(f"resolvectl query {NAME}", check=False)
+    assert "www.new.example" in responder.asked and NAME not in responder.asked
+    reload("")
+    wait_known(u, "", "")
+    reload(DNS)
+    wait_known(u)
+    assert ADDRESS in u.out(f"resolvectl query --legend=no {NAME}")
+    assert u.main_pid(UNIT) == pid
 
 
 def test_without_resolved_the_tunnel_is_degraded_and_packets_pass(named):

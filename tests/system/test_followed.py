@@ -1,23 +1,7 @@
 """What systemd does with the units by itself, and what others do, the manager shows; what is not its unit's it ends otherwise."""
-import pytest
-
-from harness.profile import peer, profile
 from harness.waiting import wait_for
-from machine import MANAGER_UNIT, unit_of
-
-HOME = profile(name="home0", address="192.168.53.99/24",
-               peers=[peer("server", "192.168.53.0/24", "192.168.60.0/24", endpoint="10.0.2.8:9090")])
-UNIT = unit_of("home")
-
-
-@pytest.fixture
-def home(machine):
-    """The profile home, stopped, before and after."""
-    machine.profile("home", HOME)
-    yield machine
-    machine.systemctl("stop", UNIT)
-    machine.systemctl("reset-failed", UNIT, check=False)
-    machine.remove_drop_in(UNIT)
+from home import UNIT
+from machine import MANAGER_UNIT
 
 
 def wait_says(machine, state, words="", seconds=10):

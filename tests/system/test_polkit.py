@@ -6,13 +6,11 @@ import pytest
 
 from harness.profile import peer, profile
 from harness.waiting import wait_for
+from home import HOME, UNIT
 from machine import MANAGER_UNIT, unit_of
 
-HOME = profile(name="home0", address="192.168.53.99/24",
-               peers=[peer("server", "192.168.53.0/24", "192.168.60.0/24", endpoint="10.0.2.8:9090")])
 OTHER = profile(name="other0", address="192.168.54.99/24", listen_port=9091,
                 peers=[peer("server", "192.168.54.0/24", endpoint="10.0.2.8:9091")])
-UNIT = unit_of("home")
 NOT_AUTHORISED = 5
 MANAGE = "org.vpntun1.manage-tunnel"
 DRIVER = "org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus"

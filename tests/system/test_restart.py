@@ -1,6 +1,7 @@
 """Whatever restarts, the tunnel's interface stays as it is and its traffic waits instead of getting lost."""
 import contextlib
 import json
+import re
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ import restarts
 from harness.host import run
 from harness.network import pings
 from harness.waiting import wait_for
-from lab import CLIENT, V, example
+from lab import CLIENT, SERVER, U_OUTER, V, example
 from machine import unit_of
 from traffic import Traffic
 
@@ -124,4 +125,28 @@ def test_a_stored_interface_that_no_longer_fits_is_dropped_and_said(running):
         machine.profile(CLIENT, example(CLIENT))
         machine.systemctl("restart", unit)
     wait_for(lambda: "office0" not in machine.out("ls /sys/class/net"), "office0 is gone")
+    pings("u", V)
+
+
+def test_a_stored_socket_that_no_longer_fits_is_dropped_and_said(running):
+    machine, unit = running.u, unit_of(CLIENT)
+    port, before = machine.status(CLIENT)["listen-port"], interface("u")
+    machine.profile(CLIENT, example(CLIENT).replace("[[peer]]", "listen-port = 9191\n\n[[peer]]"))
+    try:
+        machine.systemctl("restart", unit)
+        dropped, = wait_for(lambda: machine.journal_entries(f"_PID={machine.main_pid(unit)}", "VPNTUN_EVENT=descriptor-dropped"),
+                            "the journal says what was dropped")
+        assert dropped["_SYSTEMD_UNIT"] == unit
+        assert re.fullmatch(rf'stored descriptor "udp" is dropped: it is bound to \S+:{port}, not to port 9191',
+                            dropped["MESSAGE"])
+        assert machine.status(CLIENT)["listen-port"] == 9191
+        ports = {int(line.split()[3].rpartition(":")[2]) for line in machine.out("ss -Hlun").splitlines()}
+        assert 9191 in ports and port not in ports, "nobody keeps the old one"
+        assert interface("u") == before, "the interface goes on"
+        pings("u", V)
+        learned, = running.server.status(SERVER)["peers"]
+        assert learned["endpoint"] == f"{U_OUTER}:9191"
+    finally:
+        machine.profile(CLIENT, example(CLIENT))
+        machine.systemctl("restart", unit)
     pings("u", V)

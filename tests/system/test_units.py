@@ -1,23 +1,7 @@
 """systemctl and vpnctl drive the same tunnels, and agree about them at every moment."""
-import pytest
-
-from harness.profile import peer, profile
 from harness.waiting import wait_for
+from home import HOME, UNIT
 from machine import MANAGER_UNIT, unit_of
-
-HOME = profile(name="home0", address="192.168.53.99/24",
-               peers=[peer("server", "192.168.53.0/24", "192.168.60.0/24", endpoint="10.0.2.8:9090")])
-UNIT = unit_of("home")
-
-
-@pytest.fixture
-def home(machine):
-    """The profile home, stopped, before and after."""
-    machine.profile("home", HOME)
-    wait_for(lambda: "home" in machine.vpnctl("list", "--names").stdout.split(), "the manager has seen the profile")
-    yield machine
-    machine.systemctl("stop", UNIT)
-    machine.systemctl("reset-failed", UNIT, check=False)
 
 
 def assert_both_say(machine, active, state):
@@ -176,7 +160,6 @@ def test_stopping_after_a_crash_leaves_nothing(home):
     wait_for(lambda: home.show(UNIT, "SubState") == "auto-restart", "the unit waits to be restarted")
     home.systemctl("stop", UNIT)
     wait_for(lambda: "home0" not in home.out("ls /sys/class/net"), "the interface is gone")
-    home.remove_drop_in(UNIT)
 
 
 def test_an_enabled_tunnel_is_up_after_a_reboot_and_a_disabled_one_is_not(home):
