@@ -88,8 +88,8 @@ enum class RouteMode {
   kListed,  // those of Routing::routes
 };
 
-// A family that has addresses or routes of its own outside, but no default route into the tunnel while
-// the other one has.
+// A family that has addresses or routes of its own outside, but no default route into the tunnel
+// while the other one has.
 enum class UnroutedFamily { kAllow, kBlock };
 
 // When nothing but the tunnel's own datagrams may leave the host past the tunnel.
@@ -105,7 +105,8 @@ struct Routing {
   bool forwarding = false;       // forward IPv4 arriving from the tunnel interface
   std::vector<std::string> forwarding_interfaces;  // and from these, for the way back
   bool masquerade = false;  // source NAT for what leaves the tunnel for other interfaces
-  std::uint32_t table = 0;  // of the routes; 0: the main one, and one of its own for a default route
+  std::uint32_t table =
+      0;  // of the routes; 0: the main one, and one of its own for a default route
   UnroutedFamily unrouted_family = UnroutedFamily::kAllow;
   KillSwitch kill_switch = KillSwitch::kOff;
   bool kill_switch_allows_lan = false;  // networks on the host's own links
