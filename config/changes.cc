@@ -27,12 +27,21 @@ void for_each_key(Visit visit) {
   visit("interface", "listen-port", [](auto& p) { return std::tie(p.interface.listen_port); });
   visit("interface", "mac", [](auto& p) { return std::tie(p.interface.mac); });
   visit("interface", "up", [](auto& p) { return std::tie(p.interface.up); });
+  visit("interface", "private-key", [](auto& p) { return std::tie(p.interface.private_key); });
+  visit("interface", "fwmark", [](auto& p) { return std::tie(p.interface.fwmark); });
+  visit("interface", "control-socket",
+        [](auto& p) { return std::tie(p.interface.control_socket); });
   visit("interface.dns", "servers", [](auto& p) { return std::tie(p.interface.dns.servers); });
   visit("interface.dns", "domains", [](auto& p) { return std::tie(p.interface.dns.domains); });
   visit("routing", "routes", [](auto& p) { return std::tie(p.routing.mode, p.routing.routes); });
   visit("routing", "forwarding",
         [](auto& p) { return std::tie(p.routing.forwarding, p.routing.forwarding_interfaces); });
   visit("routing", "masquerade", [](auto& p) { return std::tie(p.routing.masquerade); });
+  visit("routing", "table", [](auto& p) { return std::tie(p.routing.table); });
+  visit("routing", "unrouted-family", [](auto& p) { return std::tie(p.routing.unrouted_family); });
+  visit("routing.kill-switch", "mode", [](auto& p) { return std::tie(p.routing.kill_switch); });
+  visit("routing.kill-switch", "allow-lan",
+        [](auto& p) { return std::tie(p.routing.kill_switch_allows_lan); });
   visit("netns", "mode", [](auto& p) { return std::tie(p.netns.mode); });
   visit("netns", "name", [](auto& p) { return std::tie(p.netns.name); });
   visit("netns", "socket", [](auto& p) { return std::tie(p.netns.socket); });
@@ -42,8 +51,11 @@ void for_each_key(Visit visit) {
 // The same for the keys of a peer but its name, by which it is known.
 template <typename Visit>
 void for_each_peer_key(Visit visit) {
-  visit("endpoint", [](auto& p) { return std::tie(p.endpoint); });
+  visit("endpoint", [](auto& p) { return std::tie(p.endpoints); });
   visit("allowed-ips", [](auto& p) { return std::tie(p.allowed_ips); });
+  visit("public-key", [](auto& p) { return std::tie(p.public_key); });
+  visit("preshared-key", [](auto& p) { return std::tie(p.preshared_key); });
+  visit("persistent-keepalive", [](auto& p) { return std::tie(p.persistent_keepalive); });
 }
 
 const Peer* find_peer(const Profile& profile, const std::string& name) {

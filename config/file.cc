@@ -14,8 +14,10 @@
 #include "config/file_bytes.h"
 #include "config/finding.h"
 #include "config/guard.h"
+#include "config/secret.h"
 #include "config/source_text.h"
 #include "config/value_text.h"
+#include "crypto/crypto.h"
 
 namespace vpntun::config {
 namespace {
@@ -89,8 +91,9 @@ bool check_bytes(std::string_view text, const SourceText& source, Report& report
   return true;
 }
 
+// file: what the text was read from, or null.
 std::optional<Profile> load(std::string_view text, const SourceText& source, Reach reach,
-                            Report& report) {
+                            const struct stat* file, Report& report) {
   if (!check_bytes(text, source, report)) return std::nullopt;
   const auto parsed = parse_document(text);
   if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
@@ -107,14 +110,14 @@ std::optional<Profile> load(std::string_view text, const SourceText& source, Rea
   check_host(draft, report);
   check_dns(draft, report);
   check_peers(draft, report);
+  check_wireguard(draft, report);
+  if (draft.inline_secret && file) check_open_profile(*draft.inline_secret, *file, reach, report);
   if (report.has_errors()) return std::nullopt;
   return std::move(draft).finish();
 }
 
-}  // namespace
-
-Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name,
-                 Reach reach) {
+Loaded load(std::string_view text, const std::string& path, const std::string& tunnel_name,
+            Reach reach, const struct stat* file) {
   if (text.size() > kMaxFile) return refused(path, Code::kTooLarge, too_large());
   const SourceText source(text);
   Report report(source, path);
@@ -122,7 +125,7 @@ Loaded load_text(std::string_view text, const std::string& path, const std::stri
     report.add(Code::kTunnelName, {},
                fmt::format("{} is no name for a tunnel", in_quotes(tunnel_name)),
                {"", fmt::format("{}; rename the file", why)});
-  Loaded loaded{load(text, source, reach, report), {}};
+  Loaded loaded{load(text, source, reach, file, report), {}};
   if (report.has_errors()) loaded.profile.reset();
   if (loaded.profile) {
     loaded.profile->name = tunnel_name;
@@ -130,6 +133,13 @@ Loaded load_text(std::string_view text, const std::string& path, const std::stri
   }
   loaded.findings = report.take();
   return loaded;
+}
+
+}  // namespace
+
+Loaded load_text(std::string_view text, const std::string& path, const std::string& tunnel_name,
+                 Reach reach) {
+  return load(text, path, tunnel_name, reach, nullptr);
 }
 
 Loaded load_file(const std::string& path, const std::string& tunnel_name, Reach reach) {
@@ -148,7 +158,8 @@ Loaded load_file(const std::string& path, const std::string& tunnel_name, Reach 
   std::string text;
   if (const int error = read_bytes(file.get(), kMaxFile, text))
     return refused(path, Code::kCannotRead, fmt::format("cannot read it: {}", reason_of(error)));
-  Loaded loaded = load_text(text, path, tunnel_name, reach);
+  Loaded loaded = load(text, path, tunnel_name, reach, &status);
+  crypto::wipe(text);
   if (loaded.profile)
     loaded.profile->modified_usec = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000 +
                                     static_cast<std::uint64_t>(status.st_mtim.tv_nsec) / 1000;

@@ -17,9 +17,11 @@ constexpr KeyRow kKeys[] = {
 
     {"tunnel", "kind", "\"tun\" or \"tap\"", "\"tun\"", "\"tun\"", OnReload::kRestart,
      "What the interface carries: IP packets (TUN) or Ethernet frames (TAP)."},
-    {"tunnel", "encryption", "\"none\"", "required", "\"none\"", OnReload::kRestart,
-     "How packets are protected on their way. \"none\": one bare inner packet per UDP datagram, "
-     "which everybody on the path can read, change and forge."},
+    {"tunnel", "encryption", "\"wireguard\" or \"none\"", "required", "\"wireguard\"",
+     OnReload::kRestart,
+     "How packets are protected on their way. \"wireguard\": by the WireGuard protocol. \"none\": "
+     "one "
+     "bare inner packet per UDP datagram, which everybody on the path can read, change and forge."},
     {"tunnel", "allow-public-plaintext", "a boolean", "false", "true", OnReload::kLive,
      "Accept an endpoint with a public address, or a default route, although nothing is "
      "encrypted."},
@@ -41,6 +43,15 @@ constexpr KeyRow kKeys[] = {
     {"interface", "mac", "a string", "the kernel's choice", "\"02:00:00:00:53:63\"",
      OnReload::kLive, "Ethernet address of a TAP interface."},
     {"interface", "up", "a boolean", "true", "true", OnReload::kLive, "Bring the interface up."},
+    {"interface", "private-key", "a string", "required with \"wireguard\"",
+     "\"/etc/vpntund/office.key\"", OnReload::kLive,
+     "The tunnel's own key: the absolute path of a file with it, \"@NAME\" for the credential of "
+     "that name, or the key itself in base64."},
+    {"interface", "fwmark", "an integer", "0", "0x4000", OnReload::kRestart,
+     "Mark of the tunnel's own datagrams, for policy routing and firewalls, 0 to 4294967295. 0: "
+     "none, or one chosen for a default route."},
+    {"interface", "control-socket", "a boolean", "false", "true", OnReload::kRestart,
+     "Offer the socket /run/wireguard/INTERFACE.sock, with which wg(8) shows and sets the tunnel."},
 
     {"interface.dns", "servers", "a string or a list of strings", "none", "[\"192.168.60.53\"]",
      OnReload::kLive, "Addresses of DNS servers that are asked through the tunnel."},
@@ -60,6 +71,20 @@ constexpr KeyRow kKeys[] = {
     {"routing", "masquerade", "a boolean", "false", "true", OnReload::kLive,
      "Rewrite the source of what leaves the tunnel for other interfaces, so that the hosts there "
      "need no route back. Needs forwarding."},
+    {"routing", "table", "\"auto\" or an integer", "\"auto\"", "1000", OnReload::kRestart,
+     "Number of the routing table for the routes. \"auto\": the main one, and for a default route "
+     "one of its own with rules that lead everything there but the tunnel's own datagrams."},
+    {"routing", "unrouted-family", "\"block\" or \"allow\"", "\"block\"", "\"allow\"",
+     OnReload::kLive,
+     "Of IPv4 and IPv6, the family without a default route into the tunnel while the other one has "
+     "one: \"block\" stops what would leave past the tunnel."},
+
+    {"routing.kill-switch", "mode", "\"off\", \"while-up\" or \"always\"", "\"off\"",
+     "\"while-up\"", OnReload::kLive,
+     "When nothing but the tunnel's own datagrams may leave this host past the tunnel: from start "
+     "to stop, also while the process is not there; or after the stop too."},
+    {"routing.kill-switch", "allow-lan", "a boolean", "false", "true", OnReload::kLive,
+     "Let the kill switch pass what goes to the networks on this host's own links."},
 
     {"netns", "mode", "\"none\", \"create\" or \"join\"", "\"none\"", "\"create\"",
      OnReload::kRestart,
@@ -75,13 +100,25 @@ constexpr KeyRow kKeys[] = {
 
     {"peer", "name", "a string", "\"peer1\", \"peer2\", ... by position", "\"server\"",
      OnReload::kLive, "Name of the peer in status and log; unique in the profile."},
-    {"peer", "endpoint", "a string", "\"learn\"", "\"10.0.2.8:9090\"", OnReload::kLive,
+    {"peer", "endpoint", "a string or a list of strings", "\"learn\"", "\"10.0.2.8:9090\"",
+     OnReload::kLive,
      "Where its datagrams go: ADDRESS:PORT, [IPV6]:PORT or NAME:PORT. \"learn\": where the last "
-     "acceptable datagram came from. \"@NAME\": what the credential of that name says."},
+     "acceptable datagram came from. \"@NAME\": what the credential of that name says. With "
+     "\"wireguard\" a list is tried in its order."},
     {"peer", "allowed-ips", "a string or a list of strings", "required with TUN",
      "[\"192.168.53.0/24\"]", OnReload::kLive,
      "The networks behind the peer: what is sent to it and what it may send. Not with TAP, where "
      "peers are told apart by Ethernet address."},
+    {"peer", "public-key", "a string", "required with \"wireguard\"",
+     "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\"", OnReload::kLive,
+     "The peer's public key, in base64."},
+    {"peer", "preshared-key", "a string", "none", "\"@office-psk\"", OnReload::kLive,
+     "A secret of both ends besides their keys: a file, a credential or the key itself, as for "
+     "private-key."},
+    {"peer", "persistent-keepalive", "an integer, \"25s\" or \"off\"", "\"off\"", "\"25s\"",
+     OnReload::kLive,
+     "Send something after so many seconds of silence, 0 to 65535, which keeps the way open "
+     "through routers and firewalls that forget."},
 };
 
 constexpr CodeRow kCodes[] = {
@@ -109,7 +146,6 @@ constexpr CodeRow kCodes[] = {
     {Code::kText, "E0210", "text too long or with control characters"},
     {Code::kNetnsName, "E0211", "not a name for a network namespace"},
     {Code::kPeerName, "E0212", "not a peer name"},
-    {Code::kNoWireguard, "E0213", "this build has only the plain transport"},
     {Code::kWireguardKey, "E0214", "a key of WireGuard in a profile without encryption"},
     {Code::kHostBits, "E0215", "a network with host bits set"},
     {Code::kVersion, "E0216", "a version of the format that does not exist"},
@@ -117,8 +153,10 @@ constexpr CodeRow kCodes[] = {
     {Code::kDnsDomain, "E0218", "not a domain"},
     {Code::kCredentialName, "E0219", "not the name of a credential"},
     {Code::kCredential, "E0220", "a credential that is not there, or of no use"},
-    {Code::kKeySource, "E0221", "a key that is given neither as a file nor as a credential"},
+    {Code::kKeySource, "E0221", "a private or preshared key that is none"},
     {Code::kKeyFile, "E0222", "a file of a key that others can read, or the session cannot"},
+    {Code::kPublicKey, "E0223", "not a public key"},
+    {Code::kOpenProfile, "E0224", "a profile with a key in it that others can read"},
     {Code::kPrefixTwice, "E0301", "the same prefix twice"},
     {Code::kAddressTwice, "E0302", "the same interface address twice"},
     {Code::kPeerNameTwice, "E0303", "two peers of one name"},
@@ -136,6 +174,11 @@ constexpr CodeRow kCodes[] = {
     {Code::kDnsTwice, "E0315", "the same DNS server or domain twice"},
     {Code::kDomainsWithoutServer, "E0316", "domains without a DNS server"},
     {Code::kNobodyToHear, "E0317", "a start that waits for a peer, and no peer"},
+    {Code::kOwnKey, "E0318", "a peer with the tunnel's own key"},
+    {Code::kPublicKeyTwice, "E0319", "two peers of one public key"},
+    {Code::kEndpointTwice, "E0320", "the same endpoint twice"},
+    {Code::kEndpointList, "E0321", "several endpoints of one peer without encryption"},
+    {Code::kKillSwitchInNetns, "E0322", "a kill switch for a namespace"},
     {Code::kSubnetAddress, "W0301", "the network's own or its broadcast address"},
     {Code::kPrivilegedPort, "W0302", "a port that needs a privilege"},
     {Code::kPublicPlaintext, "W0303", "unencrypted traffic where everybody can be"},
@@ -143,12 +186,19 @@ constexpr CodeRow kCodes[] = {
     {Code::kDnsUnreachable, "W0305", "a DNS server that nothing in the tunnel leads to"},
     {Code::kUnreadable, "W0306", "a profile that the user of the sessions cannot read"},
     {Code::kEndpointThroughDns, "W0307", "an endpoint whose name is asked through the tunnel"},
+    {Code::kIdleKeepalive, "W0308", "a keepalive for a peer whose endpoint is not known"},
+    {Code::kPeerWithoutPrefix, "W0309", "a peer without allowed-ips"},
+    {Code::kNobodyFirst, "W0310", "neither end could send the first packet"},
+    {Code::kKillSwitchSplit, "W0311", "a kill switch without a default route"},
     {Code::kReadLater, "N0301", "a credential, which is read when the tunnel starts"},
+    {Code::kKeyUnread, "N0302", "a key in a file that this user cannot read"},
 };
 
-constexpr std::string_view kWireguardKeys[] = {"privatekey",       "privatekeyfile",
-                                               "publickey",        "presharedkey",
-                                               "presharedkeyfile", "persistentkeepalive"};
+constexpr std::string_view kWireguardKeys[] = {
+    "privatekey", "privatekeyfile",   "publickey",           "presharedkey",
+    "fwmark",     "presharedkeyfile", "persistentkeepalive", "controlsocket",
+    "table",      "unroutedfamily",   "killswitch",
+};
 
 // "AllowedIPs", "allowed_ips" and "allowed-ips" alike: "allowedips".
 std::string letters_of(std::string_view word) {
@@ -252,9 +302,11 @@ Suggestion suggest(std::string_view table, std::string_view written) {
     if (row.table != table && letters_of(row.key) == letters)
       return {std::string(row.key), std::string(row.table)};
     const TablePath path = path_of(row.table);
-    if (!path.outer.empty() && path.outer != table && path.word == letters)
+    if (!path.outer.empty() && path.outer != table && letters_of(path.word) == letters)
       return {std::string(path.word), std::string(path.outer)};
   }
+  if (letters.ends_with("keyfile"))  // the same key says which file
+    return suggest(table, written.substr(0, written.size() - std::string_view("file").size()));
   return {nearest(written, words_of(table)), ""};
 }
 

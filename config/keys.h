@@ -56,7 +56,6 @@ enum class Code {
   kText,
   kNetnsName,
   kPeerName,
-  kNoWireguard,
   kWireguardKey,
   kHostBits,
   kVersion,
@@ -66,6 +65,8 @@ enum class Code {
   kCredential,
   kKeySource,
   kKeyFile,
+  kPublicKey,
+  kOpenProfile,
   kPrefixTwice,
   kAddressTwice,
   kPeerNameTwice,
@@ -83,6 +84,11 @@ enum class Code {
   kDnsTwice,
   kDomainsWithoutServer,
   kNobodyToHear,
+  kOwnKey,
+  kPublicKeyTwice,
+  kEndpointTwice,
+  kEndpointList,
+  kKillSwitchInNetns,
   kSubnetAddress,
   kPrivilegedPort,
   kPublicPlaintext,
@@ -90,7 +96,12 @@ enum class Code {
   kDnsUnreachable,
   kUnreadable,
   kEndpointThroughDns,
+  kIdleKeepalive,
+  kPeerWithoutPrefix,
+  kNobodyFirst,
+  kKillSwitchSplit,
   kReadLater,
+  kKeyUnread,
 };
 
 struct CodeRow {
@@ -111,7 +122,7 @@ Suggestion suggest(std::string_view table, std::string_view written);
 // The nearest of some words, or "".
 std::string nearest(std::string_view written, std::span<const std::string_view> words);
 
-// Whether the key is one of WireGuard's, in any spelling: private-key, PublicKey, ...
+// Whether the key, or table, is for WireGuard only, in any spelling: private-key, PublicKey, ...
 bool is_wireguard_key(std::string_view written);
 
 }  // namespace vpntun::config

@@ -33,7 +33,7 @@ void check_allowed_ips_of(const PeerDraft& peer, const Draft& draft, Report& rep
   if (!draft.is_tun() || !peer.allowed_ips.empty() || peer.allowed_ips_unclear) return;
   Spot spot = peer.allowed_ips_spot.value_or(peer.spot);
   spot.key = peer.spot.key + ".allowed-ips";
-  report.add(Code::kRequired, spot,
+  report.add(draft.is_wireguard() ? Code::kPeerWithoutPrefix : Code::kRequired, spot,
              fmt::format("peer {} needs at least one prefix", in_quotes(peer.name.value)),
              {"nothing could be sent to it or accepted from it",
               "for example: allowed-ips = [\"192.168.53.0/24\"]"});
@@ -84,39 +84,57 @@ void check_default_routes(const Draft& draft, Report& report) {
 }
 
 // For a finding; what a credential says stays in it.
-std::string name_of_endpoint(const PeerDraft& peer) {
-  return peer.endpoint_secret ? "the endpoint of the credential"
-                              : peer.endpoint->value.address->to_string();
+std::string name_of(const EndpointDraft& endpoint) {
+  return endpoint.secret ? "the endpoint of the credential" : endpoint.value.address->to_string();
 }
 
-void check_public_endpoints(const Draft& draft, Report& report) {
+void check_public_endpoint(const EndpointDraft& endpoint, const Draft& draft, Report& report) {
+  if (!endpoint.value.address || !endpoint.value.address->is_public()) return;
+  if (draft.profile.allow_public_plaintext)
+    report.add(Code::kPublicPlaintext, endpoint.spot,
+               fmt::format("packets to {} cross the Internet unencrypted", name_of(endpoint)),
+               {"everybody on the path can read and forge them", ""});
+  else
+    report.add(
+        Code::kPublicEndpoint, endpoint.spot,
+        fmt::format("{} is a public address, and this tunnel encrypts nothing", name_of(endpoint)),
+        {"everybody on the path could read and forge the packets", std::string(kAllow)});
+}
+
+// What only the plain transport refuses.
+void check_plain(const Draft& draft, Report& report) {
+  check_default_routes(draft, report);
   for (const PeerDraft& peer : draft.peers) {
-    if (!peer.endpoint || !peer.endpoint->value.address) continue;
-    const IpAddress& address = *peer.endpoint->value.address;
-    if (!address.is_public()) continue;
-    if (draft.profile.allow_public_plaintext)
-      report.add(
-          Code::kPublicPlaintext, peer.endpoint->spot,
-          fmt::format("packets to {} cross the Internet unencrypted", name_of_endpoint(peer)),
-          {"everybody on the path can read and forge them", ""});
-    else
-      report.add(Code::kPublicEndpoint, peer.endpoint->spot,
-                 fmt::format("{} is a public address, and this tunnel encrypts nothing",
-                             name_of_endpoint(peer)),
-                 {"everybody on the path could read and forge the packets", std::string(kAllow)});
+    for (const EndpointDraft& endpoint : peer.endpoints)
+      check_public_endpoint(endpoint, draft, report);
+    if (draft.is_plain() && peer.endpoints.size() > 1)
+      report.add(Code::kEndpointList, peer.endpoints[1].spot,
+                 "the plain transport sends to one endpoint only",
+                 {"nothing there tells whether somebody answers", "write one endpoint"});
   }
+}
+
+void check_endpoints_twice(const Draft& draft, Report& report) {
+  for (const PeerDraft& peer : draft.peers)
+    for (auto each = peer.endpoints.begin(); each != peer.endpoints.end(); ++each)
+      if (std::any_of(peer.endpoints.begin(), each,
+                      [&](const EndpointDraft& other) { return other.value == each->value; }))
+        report.add(Code::kEndpointTwice, each->spot, "this endpoint stands here twice",
+                   {"it is tried in its turn once", ""});
 }
 
 // Without an endpoint to speak to and without a known port nobody can speak first.
 void check_reachable(const Draft& draft, Report& report) {
   const bool all_learned =
       !draft.peers.empty() &&
-      std::all_of(draft.peers.begin(), draft.peers.end(),
-                  [](const PeerDraft& peer) { return !peer.endpoint && !peer.endpoint_unclear; });
+      std::all_of(draft.peers.begin(), draft.peers.end(), [](const PeerDraft& peer) {
+        return peer.endpoints.empty() && !peer.endpoint_unclear;
+      });
   if (!all_learned || draft.listen_port_unclear || draft.profile.interface.listen_port != 0) return;
   Spot spot = draft.listen_port;
   if (spot.place.line == 0) spot.place = draft.peers.front().spot.place;
-  report.add(Code::kUnreachable, spot, "every peer's endpoint is learned, and no port is fixed",
+  report.add(draft.is_wireguard() ? Code::kNobodyFirst : Code::kUnreachable, spot,
+             "every peer's endpoint is learned, and no port is fixed",
              {"neither side could send the first packet",
               "set listen-port here, or the endpoint of a peer"});
 }
@@ -129,30 +147,34 @@ void check_waiting(const Draft& draft, Report& report) {
 }
 
 // Datagrams to an endpoint inside the routes into the tunnel would go into the tunnel, not out to
-// the peer.
+// the peer. Rules keep them out of a default route, and whoever chose another table has their own.
 void check_loops(const Draft& draft, Report& report) {
   const Profile& profile = draft.profile;
   const bool apart =
       profile.netns.mode != Netns::Mode::kNone && profile.netns.socket == Netns::Socket::kHost;
-  if (apart || profile.routing.mode == RouteMode::kOff) return;
+  if (apart || profile.routing.mode == RouteMode::kOff || profile.routing.table != 0) return;
   PrefixSet routed;
+  const auto add = [&](const IpPrefix& prefix) {
+    if (prefix.length > 0 || !draft.is_wireguard()) routed.insert(prefix);
+  };
   if (profile.routing.mode == RouteMode::kListed)
-    for (const auto& route : draft.routes) routed.insert(route.value);
+    for (const auto& route : draft.routes) add(route.value);
   else
     for (const PeerDraft& peer : draft.peers)
-      for (const auto& prefix : peer.allowed_ips) routed.insert(prefix.value);
-  for (const PeerDraft& peer : draft.peers) {
-    if (!peer.endpoint || !peer.endpoint->value.address) continue;
-    const IpAddress& address = *peer.endpoint->value.address;
-    const auto route = routed.containing({address, address.bits()});
-    if (!route) continue;
-    report.add(Code::kLoop, peer.endpoint->spot,
-               fmt::format("{} lies in {}, which is routed into this tunnel",
-                           name_of_endpoint(peer), route->to_string()),
-               {"the tunnel would carry its own packets",
-                "take the endpoint's network out of the routes, or set routes = \"off\" under "
-                "[routing]"});
-  }
+      for (const auto& prefix : peer.allowed_ips) add(prefix.value);
+  for (const PeerDraft& peer : draft.peers)
+    for (const EndpointDraft& endpoint : peer.endpoints) {
+      if (!endpoint.value.address) continue;
+      const auto route =
+          routed.containing({*endpoint.value.address, endpoint.value.address->bits()});
+      if (!route) continue;
+      report.add(Code::kLoop, endpoint.spot,
+                 fmt::format("{} lies in {}, which is routed into this tunnel", name_of(endpoint),
+                             route->to_string()),
+                 {"the tunnel would carry its own packets",
+                  "take the endpoint's network out of the routes, or set routes = \"off\" under "
+                  "[routing]"});
+    }
 }
 
 }  // namespace
@@ -160,8 +182,8 @@ void check_loops(const Draft& draft, Report& report) {
 void check_peers(const Draft& draft, Report& report) {
   check_names(draft, report);
   check_prefixes(draft, report);
-  check_default_routes(draft, report);
-  check_public_endpoints(draft, report);
+  if (!draft.is_wireguard()) check_plain(draft, report);
+  check_endpoints_twice(draft, report);
   check_reachable(draft, report);
   check_waiting(draft, report);
   check_loops(draft, report);

@@ -39,12 +39,13 @@ struct EndpointSpec {
 
 struct Peer {
   std::string name;  // unique in the profile; "peer1", ... by position when not given
-  std::optional<EndpointSpec>
-      endpoint;                       // none: learned from the first acceptable datagram, and roams
+  // In the order they are tried, the plain transport has at most one; empty: learned from the first
+  // acceptable datagram, and roams.
+  std::vector<EndpointSpec> endpoints;
   std::vector<IpPrefix> allowed_ips;  // TUN only; networks, no host bits
-  // With kWireguard.
-  crypto::PublicKey public_key;
-  std::optional<crypto::SecretKey> preshared_key;
+  // With kWireguard. A key that Reach left unread is all zero; no preshared key is known from one.
+  crypto::PublicKey public_key{};
+  std::optional<crypto::SecretKey> preshared_key{};
   std::uint16_t persistent_keepalive = 0;  // seconds; 0: off
   bool operator==(const Peer&) const = default;
 };

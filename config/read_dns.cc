@@ -50,19 +50,20 @@ std::string lower(std::string text) {
 
 // Names of endpoints that resolved would ask about through the tunnel, which needs them first.
 void check_endpoint_names(const Draft& draft, Report& report) {
-  for (const PeerDraft& peer : draft.peers) {
-    if (!peer.endpoint || peer.endpoint->value.address || peer.endpoint_secret) continue;
-    const std::string host = lower(peer.endpoint->value.host);
-    const auto covers = [&](const Located<DnsDomain>& domain) {
-      const std::string name = lower(domain.value.name);
-      return name == "." || host == name || host.ends_with("." + name);
-    };
-    if (std::ranges::any_of(draft.dns_domains, covers))
-      report.add(Code::kEndpointThroughDns, peer.endpoint->spot,
-                 fmt::format("{} is asked about through this tunnel", peer.endpoint->value.host),
-                 {"the tunnel may not find its peer again when that moves",
-                  "give the endpoint as an address"});
-  }
+  for (const PeerDraft& peer : draft.peers)
+    for (const EndpointDraft& endpoint : peer.endpoints) {
+      if (endpoint.value.address || endpoint.secret) continue;
+      const std::string host = lower(endpoint.value.host);
+      const auto covers = [&](const Located<DnsDomain>& domain) {
+        const std::string name = lower(domain.value.name);
+        return name == "." || host == name || host.ends_with("." + name);
+      };
+      if (std::ranges::any_of(draft.dns_domains, covers))
+        report.add(Code::kEndpointThroughDns, endpoint.spot,
+                   fmt::format("{} is asked about through this tunnel", endpoint.value.host),
+                   {"the tunnel may not find its peer again when that moves",
+                    "give the endpoint as an address"});
+    }
 }
 
 }  // namespace

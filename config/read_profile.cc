@@ -75,21 +75,13 @@ void read_encryption(const TableReader& table, Draft& draft) {
     if (table.has_or_means("encryption")) return;
     table.report().add(Code::kRequired, table.spot("encryption"), "this key is required",
                        {"",
-                        "write encryption = \"none\" under [tunnel] for a tunnel that protects "
-                        "nothing; no tunnel is one by default"});
+                        "write encryption = \"wireguard\" under [tunnel]; \"none\" is for a tunnel "
+                        "that protects nothing, which none is by default"});
     return;
   }
-  if (value->type == Value::Type::kString && value->text == "wireguard") {
-    draft.wireguard = true;
-    table.report().add(Code::kNoWireguard, table.spot("encryption"),
-                       "this build has only the plain transport, encryption = \"none\"",
-                       {"",
-                        "\"none\" protects nothing: use it in laboratories and on trusted "
-                        "networks only"});
-    return;
-  }
-  table.word("encryption", {"none"});
-  draft.profile.encryption = Encryption::kNone;
+  const auto word = table.word("encryption", {"none", "wireguard"});
+  draft.encryption_unclear = !word;
+  if (word == 1) draft.profile.encryption = Encryption::kWireguard;
 }
 
 void read_tunnel(const TableReader& table, Draft& draft) {
@@ -105,15 +97,6 @@ void read_tunnel(const TableReader& table, Draft& draft) {
     draft.profile.ready_when = ReadyWhen::kHandshake;
     draft.waits_for_peer = table.spot("ready-when");
   }
-}
-
-// Whether the number lies in the range; reported when not.
-bool in_range(const Located<std::int64_t>& number, std::int64_t low, std::int64_t high,
-              Report& report) {
-  if (number.value >= low && number.value <= high) return true;
-  report.add(Code::kOutOfRange, number.spot,
-             fmt::format("expected {} to {}, got {}", low, high, number.value));
-  return false;
 }
 
 void read_mtu(const TableReader& table, Draft& draft) {
@@ -161,7 +144,7 @@ void read_interface(const TableReader& table, Draft& draft) {
   }
   if (const auto up = table.boolean("up")) interface.up = up->value;
   read_dns(table, draft);
-  check_key_source(table, "private-key", draft);
+  read_wireguard_interface(table, draft);
 }
 
 void read_forwarding(const TableReader& table, Draft& draft) {
@@ -198,6 +181,7 @@ void read_routing(const TableReader& table, Draft& draft) {
   read_forwarding(table, draft);
   draft.masquerade = table.spot("masquerade");
   if (const auto masquerade = table.boolean("masquerade")) routing.masquerade = masquerade->value;
+  read_wireguard_routing(table, draft);
 }
 
 void read_netns(const TableReader& table, Draft& draft) {
@@ -229,7 +213,7 @@ void read_access(const TableReader& table, Draft& draft) {
     draft.profile.active_session = active->value;
 }
 
-PeerDraft read_peer(const TableReader& table, const Draft& draft, std::size_t index) {
+PeerDraft read_peer(const TableReader& table, Draft& draft, std::size_t index) {
   Report& report = table.report();
   PeerDraft peer;
   peer.spot = table.spot();
@@ -242,10 +226,8 @@ PeerDraft read_peer(const TableReader& table, const Draft& draft, std::size_t in
     else
       peer.name = *name;
   }
-  const auto endpoint = table.string("endpoint");
-  peer.endpoint_unclear = table.has_or_means("endpoint") && !endpoint;
-  if (endpoint && endpoint->value != "learn") read_endpoint(*endpoint, draft.reach, peer, report);
-  check_key_source(table, "preshared-key", draft);
+  read_endpoints(table, draft.reach, peer);
+  read_wireguard_peer(table, draft, peer);
   peer.allowed_ips_unclear = table.has_or_means("allowed-ips");
   if (const Value* value = table.find("allowed-ips")) {
     peer.allowed_ips_spot = table.spot("allowed-ips");
@@ -266,7 +248,7 @@ void read_peers(const Value& document, Draft& draft, Report& report) {
       const Value& item = peers.items[i];
       if (item.type == Value::Type::kTable)
         draft.peers.push_back(
-            read_peer(TableReader(item, "peer", path, report, draft.wireguard), draft, i));
+            read_peer(TableReader(item, "peer", path, report, draft.is_plain()), draft, i));
       else
         report.add(Code::kWrongType, {item.place, path},
                    fmt::format("expected a table, got {}", type_name(item.type)),
@@ -279,17 +261,25 @@ void read_peers(const Value& document, Draft& draft, Report& report) {
              {"", "write [[peer]] with two brackets, once for each peer"});
   if (peers.type == Value::Type::kTable)
     draft.peers.push_back(
-        read_peer(TableReader(peers, "peer", "peer", report, draft.wireguard), draft, 0));
+        read_peer(TableReader(peers, "peer", "peer", report, draft.is_plain()), draft, 0));
 }
 
 }  // namespace
+
+bool in_range(const Located<std::int64_t>& number, std::int64_t low, std::int64_t high,
+              Report& report) {
+  if (number.value >= low && number.value <= high) return true;
+  report.add(Code::kOutOfRange, number.spot,
+             fmt::format("expected {} to {}, got {}", low, high, number.value));
+  return false;
+}
 
 Draft read_profile(const Value& document, Reach reach, Report& report) {
   Draft draft;
   draft.reach = reach;
   const auto table = [&](std::string_view name) {
     return TableReader(section_of(document, name, report), name, std::string(name), report,
-                       draft.wireguard);
+                       draft.is_plain());
   };
   read_top(TableReader(document, "", "", report), draft);
   read_tunnel(table("tunnel"), draft);
@@ -312,7 +302,10 @@ Profile Draft::finish() && {
   for (const PeerDraft& draft : peers) {
     Peer peer;
     peer.name = draft.name.value;
-    if (draft.endpoint) peer.endpoint = draft.endpoint->value;
+    for (const EndpointDraft& endpoint : draft.endpoints) peer.endpoints.push_back(endpoint.value);
+    if (draft.public_key) peer.public_key = draft.public_key->value;
+    peer.preshared_key = draft.preshared_key;
+    if (draft.keepalive) peer.persistent_keepalive = draft.keepalive->value;
     for (const auto& prefix : draft.allowed_ips) peer.allowed_ips.push_back(prefix.value);
     profile.peers.push_back(std::move(peer));
   }

@@ -5,15 +5,20 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <vector>
 
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "config/file_bytes.h"
 #include "config/report.h"
 #include "config/source_text.h"
+#include "crypto/crypto.h"
 
 namespace vpntun::config {
 namespace {
@@ -48,9 +53,26 @@ bool can_read(const struct stat& file, const SessionUser& user) {
   return (file.st_mode & S_IROTH) != 0;
 }
 
-std::string why_exposed(const struct stat& file, const std::optional<SessionUser>& user) {
-  const bool owner_trusted = file.st_uid == 0 || (user && file.st_uid == user->user);
-  const bool group_trusted = file.st_gid == 0 || (user && file.st_gid == user->group);
+using Users = std::vector<SessionUser>;
+
+// Whom root may share a secret with: the session's user, and whoever this process is where it is
+// the session or asks for itself.
+Users trusted(Reach reach) {
+  Users users;
+  if (const auto session = session_user()) users.push_back(*session);
+  if (reach != Reach::kFiles || users.empty())
+    users.push_back({name_of_user(::geteuid()), ::geteuid(), ::getegid()});
+  return users;
+}
+
+std::string why_exposed(const struct stat& file, const Users& users) {
+  const auto is = [](auto id, auto of) {
+    return [=](const SessionUser& each) { return each.*of == id; };
+  };
+  const bool owner_trusted =
+      file.st_uid == 0 || std::ranges::any_of(users, is(file.st_uid, &SessionUser::user));
+  const bool group_trusted =
+      file.st_gid == 0 || std::ranges::any_of(users, is(file.st_gid, &SessionUser::group));
   if ((file.st_mode & S_IROTH) != 0) return "readable by everybody";
   if ((file.st_mode & S_IWOTH) != 0) return "writable by everybody";
   if ((file.st_mode & S_IWGRP) != 0)
@@ -58,9 +80,31 @@ std::string why_exposed(const struct stat& file, const std::optional<SessionUser
   if ((file.st_mode & S_IRGRP) != 0 && !group_trusted)
     return fmt::format("readable by group {}", name_of_group(file.st_gid));
   if (!owner_trusted) return fmt::format("{} can read and exchange it", name_of_user(file.st_uid));
-  if (user && !can_read(file, *user))
-    return fmt::format("the session runs as user {}, which cannot read it", user->name);
   return "";
+}
+
+// reader: who must be able to read it, if somebody.
+std::string why_no_key_file(const std::string& path, const struct stat& file, const Users& users,
+                            const std::optional<SessionUser>& reader) {
+  const std::string shown = escaped(path, 4096);
+  if (S_ISLNK(file.st_mode))
+    return fmt::format("{} is a symbolic link; name the file itself", shown);
+  if (!S_ISREG(file.st_mode)) return fmt::format("{} is no regular file", shown);
+  std::string why = why_exposed(file, users);
+  if (why.empty() && reader && !can_read(file, *reader))
+    why = fmt::format("the session runs as user {}, which cannot read it", reader->name);
+  if (why.empty()) return "";
+  const std::string expected = users.empty() || users[0].user == 0
+                                   ? "0600 root:root"
+                                   : fmt::format("0600 {0}:{0} or 0640 root:{0}", users[0].name);
+  return fmt::format("{}: {}: {}; expected {}", shown, access_of(file), why, expected);
+}
+
+std::string trimmed(const std::string& bytes) {
+  const std::size_t begin = bytes.find_first_not_of(kWhite);
+  return begin == std::string::npos
+             ? ""
+             : bytes.substr(begin, bytes.find_last_not_of(kWhite) + 1 - begin);
 }
 
 // The regular file of that name in the folder, or why there is none.
@@ -100,9 +144,10 @@ Parsed<std::string> read_credential(std::string_view text) {
     return {{}, {fmt::format("cannot read it: {}", reason_of(error)), ""}};
   if (bytes.size() > kMaxCredential)
     return {{}, {fmt::format("it is larger than {} bytes", kMaxCredential), ""}};
-  const std::size_t begin = bytes.find_first_not_of(kWhite);
-  if (begin == std::string::npos) return {{}, {"it is empty", ""}};
-  return {bytes.substr(begin, bytes.find_last_not_of(kWhite) + 1 - begin), {}};
+  std::string text_in_it = trimmed(bytes);
+  crypto::wipe(bytes);
+  if (text_in_it.empty()) return {{}, {"it is empty", ""}};
+  return {std::move(text_in_it), {}};
 }
 
 std::optional<SessionUser> session_user() {
@@ -113,23 +158,33 @@ std::optional<SessionUser> session_user() {
 
 std::string why_no_key_file(const std::string& path, const struct stat& file,
                             const std::optional<SessionUser>& user) {
-  const std::string shown = escaped(path, 4096);
-  if (S_ISLNK(file.st_mode))
-    return fmt::format("{} is a symbolic link; name the file itself", shown);
-  if (!S_ISREG(file.st_mode)) return fmt::format("{} is no regular file", shown);
-  const std::string why = why_exposed(file, user);
-  if (why.empty()) return "";
-  const std::string expected =
-      user ? fmt::format("0600 {0}:{0} or 0640 root:{0}", user->name) : "0600 root:root";
-  return fmt::format("{}: {}: {}; expected {}", shown, access_of(file), why, expected);
+  return why_no_key_file(path, file, user ? Users{*user} : Users{}, user);
 }
 
-std::string why_no_key_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+KeyFile open_key_file(const std::string& path, Reach reach) {
+  const std::optional<SessionUser> reader =
+      reach == Reach::kCredentials ? std::nullopt : session_user();
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const int error = file ? 0 : errno;
+  const bool looked_at_only = !file;
+  if (!file) file = UniqueFd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0)
-    return fmt::format("{}: {}", escaped(path, 4096), reason_of(errno));
-  return why_no_key_file(path, status, session_user());
+    return {fmt::format("{}: {}", escaped(path, 4096), reason_of(errno)), {}};
+  if (std::string why = why_no_key_file(path, status, trusted(reach), reader); !why.empty())
+    return {std::move(why), {}};
+  if (looked_at_only && error == EACCES && reach == Reach::kFiles) return {};
+  std::string bytes;
+  const int failed = looked_at_only ? error : read_bytes(file.get(), kMaxCredential, bytes);
+  if (failed != 0) return {fmt::format("{}: {}", escaped(path, 4096), reason_of(failed)), {}};
+  KeyFile read{"", trimmed(bytes)};
+  crypto::wipe(bytes);
+  return read;
+}
+
+std::string why_open_profile(const struct stat& file, Reach reach) {
+  const std::string why = why_exposed(file, trusted(reach));
+  return why.empty() ? "" : fmt::format("{}: {}", access_of(file), why);
 }
 
 std::optional<Finding> unreadable_profile(const std::string& path, const struct stat& file,

@@ -39,8 +39,17 @@ std::optional<SessionUser> session_user();
 // cannot; "" when nothing is. Names path, mode, owner and what is expected.
 std::string why_no_key_file(const std::string& path, const struct stat& file,
                             const std::optional<SessionUser>& user);
-// The same, of the file as it is now.
-std::string why_no_key_file(const std::string& path);
+// A key's file as it is now.
+struct KeyFile {
+  std::string why;                     // what is wrong with it; empty: nothing
+  std::optional<std::string> content;  // without white space around it; the caller's to wipe
+};
+// kFiles: without content when this process may not read it, and the session may. kCredentials: the
+// session asks, so that it can read the file is seen, and this process's user may own it.
+KeyFile open_key_file(const std::string& path, Reach reach);
+
+// Who else can read or exchange a profile with a key in it; "" when nobody.
+std::string why_open_profile(const struct stat& file, Reach reach);
 
 // A warning when the session's user cannot read the profile. path: as it is now.
 std::optional<Finding> unreadable_profile(const std::string& path);

@@ -33,14 +33,19 @@ std::string shown(std::string_view text) {
   return escaped(line, line.size() * 4 + 1);
 }
 
-// Behind the "=" (or a mistaken ":") of a key of secret value, or npos. Spelling and quotes do not
-// matter.
+// Behind the "=" (or a mistaken ":") of a key of secret value, or where something begins that looks
+// like one, or npos. Spelling and quotes do not matter.
 std::size_t secret_offset(std::string_view line) {
   std::string letters;
   bool secret = false;
+  std::size_t base64 = 0;  // characters in a row
   for (std::size_t i = 0; i < line.size(); ++i) {
     const auto c = static_cast<unsigned char>(line[i]);
     if (secret && (c == '=' || c == ':')) return i + 1;
+    // A key on a line of its own: one in a text of several lines, or in a comment.
+    if (c == '=' && base64 >= 43 && letters.find("publickey") == std::string::npos)
+      return i - base64;
+    base64 = std::isalnum(c) || c == '+' || c == '/' ? base64 + 1 : 0;
     if (!std::isalnum(c)) continue;
     letters += static_cast<char>(std::tolower(c));
     secret = secret || letters.ends_with("privatekey") || letters.ends_with("presharedkey");

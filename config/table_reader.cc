@@ -26,22 +26,25 @@ std::string header_of(std::string_view table) {
 }  // namespace
 
 TableReader::TableReader(const Value& value, std::string_view name, std::string path,
-                         Report& report, bool wireguard)
+                         Report& report, bool plain)
     : value_(value), name_(name), path_(std::move(path)), report_(report) {
   for (const Entry& entry : value_.entries)
-    if (!is_known(name_, entry.key) && !(wireguard && is_wireguard_key(entry.key)))
+    if (plain && is_wireguard_key(entry.key))
+      report_wireguard_key(entry);
+    else if (!is_known(name_, entry.key))
       report_unknown(entry);
+}
+
+void TableReader::report_wireguard_key(const Entry& entry) const {
+  report_.add(Code::kWireguardKey, {entry.key_place, path_},
+              fmt::format("{} is a key of WireGuard, which the plain transport does not use",
+                          in_quotes(entry.key)),
+              {"not used without encryption",
+               "remove it, or set encryption = \"wireguard\" under [tunnel]"});
 }
 
 void TableReader::report_unknown(const Entry& entry) const {
   const Spot spot{entry.key_place, path_};
-  if (is_wireguard_key(entry.key)) {
-    report_.add(Code::kWireguardKey, spot,
-                fmt::format("{} is a key of WireGuard, which the plain transport does not use",
-                            in_quotes(entry.key)),
-                {"not used without encryption", "remove it; its value is not shown here"});
-    return;
-  }
   const bool table = entry.value.type == Value::Type::kTable;
   const Suggestion suggestion = suggest(name_, entry.key);
   Hint hint;

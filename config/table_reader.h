@@ -18,9 +18,10 @@ namespace vpntun::config {
 class TableReader {
  public:
   // name: of the table in the key table; path: in this document, "" or "peer[1]". Reports unknown
-  // keys; those of WireGuard unless `wireguard`. value and report must outlive the reader.
+  // keys and, of a profile without encryption (`plain`), those of WireGuard. value and report must
+  // outlive the reader.
   TableReader(const Value& value, std::string_view name, std::string path, Report& report,
-              bool wireguard = false);
+              bool plain = false);
 
   // Nothing when the key is absent or of another type, which is reported.
   std::optional<Located<std::string>> string(std::string_view key) const;
@@ -49,6 +50,7 @@ class TableReader {
 
  private:
   void report_unknown(const Entry& entry) const;
+  void report_wireguard_key(const Entry& entry) const;
   std::string path_of(std::string_view key) const;
 
   const Value& value_;

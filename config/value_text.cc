@@ -187,6 +187,14 @@ std::string why_no_port(std::string_view port) {
                                  : "";
 }
 
+// Says nothing of what the text is, which may be a secret one.
+Hint why_no_key(std::string_view text, std::string_view help) {
+  if (text.size() != crypto::kKeyTextSize)
+    return {fmt::format("it has {} characters, a key has {}", text.size(), crypto::kKeyTextSize),
+            std::string(help)};
+  return {"it is not the base64 of 32 bytes", std::string(help)};
+}
+
 }  // namespace
 
 Parsed<IpPrefix> parse_network(std::string_view text) {
@@ -267,6 +275,23 @@ Parsed<DnsDomain> parse_dns_domain(std::string_view text) {
   if (name.ends_with('.')) name.remove_suffix(1);
   domain.name = name;
   return {std::move(domain), {}};
+}
+
+Parsed<crypto::PublicKey> parse_public_key(std::string_view text) {
+  const auto key = crypto::PublicKey::parse(text);
+  if (!key) return {{}, why_no_key(text, "`vpnctl pubkey` makes it of the private key")};
+  if (*key == crypto::PublicKey{}) return {{}, {"the key of all zeros is nobody's", ""}};
+  return {key, {}};
+}
+
+Parsed<crypto::SecretKey> parse_secret_key(std::string_view text) {
+  auto key = crypto::SecretKey::parse(text);
+  if (!key)
+    return {
+        {},
+        why_no_key(text, "`vpnctl genkey` makes a private key, `vpnctl genpsk` a preshared one")};
+  if (key->is_zero()) return {{}, {"a key of all zeros is no secret", ""}};
+  return {std::move(key), {}};
 }
 
 Parsed<MacAddress> parse_mac(std::string_view text) {

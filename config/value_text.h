@@ -32,6 +32,9 @@ Parsed<EndpointSpec> parse_endpoint(std::string_view text);
 Parsed<IpAddress> parse_dns_server(std::string_view text);
 // "corp.example", "~lab.example", "~."; a dot at the end is left out.
 Parsed<DnsDomain> parse_dns_domain(std::string_view text);
+// 44 characters of base64, not all zero. A secret one is no part of the reason.
+Parsed<crypto::PublicKey> parse_public_key(std::string_view text);
+Parsed<crypto::SecretKey> parse_secret_key(std::string_view text);
 // Of one interface: not a group, not all zero.
 Parsed<MacAddress> parse_mac(std::string_view text);
 

@@ -55,8 +55,8 @@ Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile) {
     return {*profile.interface.mtu, fmt::format("{} (profile)", *profile.interface.mtu)};
   std::vector<OuterPath> paths;
   for (const config::Peer& peer : profile.peers) {
-    const bool literal = peer.endpoint && peer.endpoint->address;
-    paths.push_back(literal ? path_to(at_socket, *peer.endpoint->address) : OuterPath{});
+    const bool literal = !peer.endpoints.empty() && peer.endpoints[0].address;
+    paths.push_back(literal ? path_to(at_socket, *peer.endpoints[0].address) : OuterPath{});
   }
   InnerNeeds needs;
   needs.frames = profile.kind == config::Kind::kTap;
@@ -66,9 +66,9 @@ Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile) {
 
 IpAddress choose_source(os::NetlinkSocket& at_socket, const config::Profile& profile) {
   for (const config::Peer& peer : profile.peers) {
-    if (!peer.endpoint || !peer.endpoint->address) continue;
+    if (peer.endpoints.empty() || !peer.endpoints[0].address) continue;
     os::RouteQuery query;
-    query.destination = *peer.endpoint->address;
+    query.destination = *peer.endpoints[0].address;
     return os::lookup_route(at_socket, query).source.value_or(IpAddress());
   }
   return {};

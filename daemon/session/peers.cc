@@ -34,13 +34,13 @@ void Peers::replace(const config::Profile& profile, NameRules rules) {
                                          [](const Entry& old) { return old.settings.name; });
     if (known != entries_.end()) entry.exchange = known->exchange;
     entry.settings = settings;
-    if (!settings.endpoint || settings.endpoint->address) continue;
+    if (settings.endpoints.empty() || settings.endpoints[0].address) continue;
     if (known != entries_.end() && known->name && rules == rules_ &&
-        known->settings.endpoint == settings.endpoint) {
+        known->settings.endpoints == settings.endpoints) {
       entry.name = known->name;
       entry.question = known->question;
     } else {
-      entry.name.emplace(settings.endpoint->host, settings.endpoint->port, rules);
+      entry.name.emplace(settings.endpoints[0].host, settings.endpoints[0].port, rules);
       entry.question = next_question_++;
     }
   }
@@ -54,9 +54,10 @@ std::vector<dataplane::PeerConfig> Peers::configs() const {
     dataplane::PeerConfig& config = configs.emplace_back();
     config.name = entry.settings.name;
     config.allowed_ips = entry.settings.allowed_ips;
-    config.learns = !entry.settings.endpoint;
-    if (entry.settings.endpoint && entry.settings.endpoint->address)
-      config.endpoint = Endpoint{*entry.settings.endpoint->address, entry.settings.endpoint->port};
+    config.learns = entry.settings.endpoints.empty();
+    if (!config.learns && entry.settings.endpoints[0].address)
+      config.endpoint =
+          Endpoint{*entry.settings.endpoints[0].address, entry.settings.endpoints[0].port};
     if (entry.name) config.endpoint = entry.name->endpoint();
   }
   return configs;
@@ -99,7 +100,7 @@ std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
 EndpointSource Peers::source_of(std::size_t peer, bool has_endpoint) const {
   const Entry& entry = entries_[peer];
   if (!has_endpoint) return EndpointSource::kNone;
-  if (!entry.settings.endpoint) return EndpointSource::kLearned;
+  if (entry.settings.endpoints.empty()) return EndpointSource::kLearned;
   return entry.name ? EndpointSource::kResolved : EndpointSource::kConfigured;
 }
 

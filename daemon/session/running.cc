@@ -212,7 +212,7 @@ void Running::look() {
   if (next == shown_) return;
   if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
   for (std::size_t i = 0; i < seen.peers.size(); ++i)
-    if (!profile_.peers[i].endpoint)
+    if (profile_.peers[i].endpoints.empty())
       log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
   shown_ = std::move(next);
   if (changed_) changed_();
@@ -257,7 +257,7 @@ void Running::remember_endpoints() {
   std::vector<LearnedEndpoint> learned;
   const dataplane::Snapshot snapshot = worker_->snapshot();
   for (std::size_t i = 0; i < profile_.peers.size(); ++i)
-    if (!profile_.peers[i].endpoint && snapshot.peers[i].endpoint)
+    if (profile_.peers[i].endpoints.empty() && snapshot.peers[i].endpoint)
       learned.push_back({profile_.peers[i].name, *snapshot.peers[i].endpoint});
   handover_.remember(learned);
 }

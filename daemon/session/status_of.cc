@@ -56,7 +56,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
     const config::Peer& settings = profile.peers[i];
     PeerStatus& peer = status.peers.emplace_back();
     peer.name = settings.name;
-    if (settings.endpoint) peer.configured_endpoint = settings.endpoint->to_string();
+    if (!settings.endpoints.empty()) peer.configured_endpoint = settings.endpoints[0].to_string();
     peer.endpoint = seen.peers[i].endpoint;
     peer.allowed_ips = settings.allowed_ips;
     peer.traffic = traffic_of(snapshot.peers[i].traffic);

@@ -54,6 +54,32 @@ Pair differing_peers(const std::string& before, const std::string& after) {
   return pair;
 }
 
+constexpr const char* kPublic = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+constexpr const char* kOther = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+
+std::string key_line(const std::string& key) {
+  return "public-key = \"" + key + "\"\n";
+}
+
+bool is_of_wireguard(const std::string& name) {
+  const std::size_t dot = name.rfind('.');
+  return name.find("kill-switch") != std::string::npos ||
+         is_wireguard_key(dot == std::string::npos ? name : name.substr(dot + 1));
+}
+
+// The kill switch is for a default route.
+void make_wireguard(Pair& pair) {
+  for (Lines* lines : {&pair.before, &pair.after}) {
+    lines->tunnel = "encryption = \"wireguard\"\n";
+    lines->interface += "private-key = \"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\"\n";
+    if (lines->peers == Lines().peers)
+      lines->peers =
+          "[[peer]]\nname = \"server\"\nendpoint = \"10.0.2.8:9090\"\n"
+          "allowed-ips = \"0.0.0.0/0\"\n" +
+          key_line(kPublic);
+  }
+}
+
 // For each key two profiles that differ in it alone.
 std::map<std::string, Pair> pairs() {
   const std::string peer = "[[peer]]\nallowed-ips = \"192.168.60.0/24\"\n";
@@ -86,12 +112,33 @@ std::map<std::string, Pair> pairs() {
       {"netns.socket", differing(&Lines::netns, "mode = \"join\"\nname = \"x\"\n",
                                  "mode = \"join\"\nname = \"x\"\nsocket = \"inside\"\n")},
       {"access.active-session", differing(&Lines::access, "", "active-session = true\n")},
+      {"interface.private-key", Pair{}},
+      {"interface.fwmark", differing(&Lines::interface, "", "fwmark = 7\n")},
+      {"interface.control-socket", differing(&Lines::interface, "", "control-socket = true\n")},
+      {"routing.table", differing(&Lines::routing, "", "table = 7\n")},
+      {"routing.unrouted-family", differing(&Lines::routing, "", "unrouted-family = \"allow\"\n")},
+      {"routing.kill-switch.mode",
+       differing(&Lines::routing, "", "[routing.kill-switch]\nmode = \"always\"\n")},
+      {"routing.kill-switch.allow-lan",
+       differing(&Lines::routing, "", "[routing.kill-switch]\nallow-lan = true\n")},
+      {"peer.public-key", differing_peers(peer + key_line(kOther), peer + key_line(kPublic))},
+      {"peer.preshared-key",
+       differing_peers(peer + key_line(kPublic),
+                       peer + key_line(kPublic) + "preshared-key = \"" + kOther + "\"\n")},
+      {"peer.persistent-keepalive",
+       differing_peers(
+           peer + key_line(kPublic) + "endpoint = \"10.0.2.8:1\"\n",
+           peer + key_line(kPublic) + "endpoint = \"10.0.2.8:1\"\npersistent-keepalive = 25\n")},
       {"peer.name", differing_peers("", peer + "name = \"new\"\n")},
       {"peer.endpoint", differing_peers(peer, peer + "endpoint = \"10.0.2.8:9090\"\n")},
       {"peer.allowed-ips", differing_peers(peer, "[[peer]]\nallowed-ips = \"192.168.61.0/24\"\n")},
   };
   pairs["interface.name"].after.interface = "name = \"lab1\"\nlisten-port = 9090\n";
   pairs["interface.listen-port"].after.interface = "name = \"lab0\"\nlisten-port = 9091\n";
+  for (auto& [name, pair] : pairs)
+    if (is_of_wireguard(name)) make_wireguard(pair);
+  pairs["interface.private-key"].after.interface =
+      Lines().interface + "private-key = \"" + kOther + "\"\n";
   for (const std::string tap_key : {"tunnel.kind", "interface.mac"}) {
     pairs[tap_key].before.peers = pairs[tap_key].after.peers = "";
     if (tap_key == "tunnel.kind") continue;

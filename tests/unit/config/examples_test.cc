@@ -33,9 +33,17 @@ TEST(Examples, lab_is_host_u) {
   EXPECT_EQ(lab.interface.name, "tun0");
   EXPECT_EQ(lab.interface.addresses, std::vector{*IpPrefix::parse("192.168.53.99/24")});
   ASSERT_EQ(lab.peers.size(), 1u);
-  EXPECT_EQ(lab.peers[0].endpoint->to_string(), "10.0.2.8:9090");
+  EXPECT_EQ(lab.peers[0].endpoints.at(0).to_string(), "10.0.2.8:9090");
   EXPECT_EQ(lab.peers[0].allowed_ips, (std::vector{*IpPrefix::parse("192.168.53.0/24"),
                                                    *IpPrefix::parse("192.168.60.0/24")}));
+}
+
+TEST(Examples, of_wireguard_have_keys_outside_of_the_profile) {
+  for (const std::string& name : {"wireguard", "wireguard-server"}) {
+    const Profile profile = example(name);
+    EXPECT_EQ(profile.encryption, Encryption::kWireguard);
+    EXPECT_TRUE(profile.interface.private_key.is_zero()) << "nothing was read of its file";
+  }
 }
 
 TEST(Examples, lab_server_learns_host_u_and_forwards) {
@@ -45,7 +53,7 @@ TEST(Examples, lab_server_learns_host_u_and_forwards) {
   EXPECT_TRUE(server.routing.forwarding);
   ASSERT_EQ(server.peers.size(), 1u);
   EXPECT_EQ(server.peers[0].name, "host-u");
-  EXPECT_FALSE(server.peers[0].endpoint);
+  EXPECT_TRUE(server.peers[0].endpoints.empty());
   EXPECT_EQ(server.peers[0].allowed_ips, std::vector{*IpPrefix::parse("192.168.53.99/32")});
 }
 

@@ -1,6 +1,7 @@
 // What a good profile becomes: every key, every default.
 #include "config/profile.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "config/finding.h"
@@ -72,10 +73,10 @@ allowed-ips = ["10.0.0.2/32"]
   expected.active_session = true;
   expected.peers = {
       {"a",
-       EndpointSpec{"fd00::8", 9090, IpAddress::parse("fd00::8")},
+       {EndpointSpec{"fd00::8", 9090, IpAddress::parse("fd00::8")}},
        {prefix("192.168.60.0/24"), prefix("fd60::/64")}},
-      {"peer2", EndpointSpec{"vpn.example.org", 1, std::nullopt}, {prefix("10.0.0.1/32")}},
-      {"peer3", std::nullopt, {prefix("10.0.0.2/32")}},
+      {"peer2", {EndpointSpec{"vpn.example.org", 1, std::nullopt}}, {prefix("10.0.0.1/32")}},
+      {"peer3", {}, {prefix("10.0.0.2/32")}},
   };
   EXPECT_EQ(profile, expected);
 }
@@ -208,6 +209,107 @@ TEST(Profile, says_its_kind_and_encryption_in_the_words_it_is_written_with) {
     EXPECT_EQ(word_of(profile.encryption), "none");
   }
   EXPECT_EQ(word_of(Encryption::kWireguard), "wireguard");
+}
+
+constexpr const char* kPrivate = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
+constexpr const char* kPublic = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+
+TEST(Profile, takes_every_key_of_wireguard) {
+  const Profile profile = good(fmt::format(R"(
+[tunnel]
+encryption = "wireguard"
+[interface]
+private-key = "{0}"
+fwmark = 0xca6c
+control-socket = true
+[routing]
+table = 4294967295
+unrouted-family = "allow"
+[routing.kill-switch]
+mode = "always"
+allow-lan = true
+[[peer]]
+public-key = "{1}"
+preshared-key = "{0}"
+endpoint = ["8.8.8.8:51820", "vpn.example.org:51820"]
+allowed-ips = ["0.0.0.0/0", "::/0"]
+persistent-keepalive = "25s"
+)",
+                                           kPrivate, kPublic));
+  Profile expected;
+  expected.name = "good";
+  expected.path = "/etc/vpntund/good.toml";
+  expected.encryption = Encryption::kWireguard;
+  expected.interface.private_key = crypto::SecretKey::parse(kPrivate).value();
+  expected.interface.fwmark = 0xca6c;
+  expected.interface.control_socket = true;
+  expected.routing.table = 4294967295;
+  expected.routing.unrouted_family = UnroutedFamily::kAllow;
+  expected.routing.kill_switch = KillSwitch::kAlways;
+  expected.routing.kill_switch_allows_lan = true;
+  Peer& peer = expected.peers.emplace_back();
+  peer.name = "peer1";
+  peer.endpoints = {EndpointSpec{"8.8.8.8", 51820, IpAddress::parse("8.8.8.8")},
+                    EndpointSpec{"vpn.example.org", 51820, std::nullopt}};
+  peer.allowed_ips = {prefix("0.0.0.0/0"), prefix("::/0")};
+  peer.public_key = crypto::PublicKey::parse(kPublic).value();
+  peer.preshared_key = crypto::SecretKey::parse(kPrivate).value();
+  peer.persistent_keepalive = 25;
+  EXPECT_EQ(profile, expected);
+}
+
+TEST(Profile, has_a_default_for_every_key_of_wireguard_but_the_keys) {
+  const Profile profile =
+      good(fmt::format("[tunnel]\nencryption = \"wireguard\"\n[interface]\nprivate-key = \"{}\"\n"
+                       "listen-port = 51820\n[[peer]]\npublic-key = \"{}\"\nallowed-ips = "
+                       "\"10.0.0.2\"\n",
+                       kPrivate, kPublic));
+  EXPECT_EQ(profile.interface.fwmark, 0u);
+  EXPECT_FALSE(profile.interface.control_socket);
+  EXPECT_EQ(profile.routing.table, 0u);
+  EXPECT_EQ(profile.routing.unrouted_family, UnroutedFamily::kBlock);
+  EXPECT_EQ(profile.routing.kill_switch, KillSwitch::kOff);
+  EXPECT_EQ(profile.peers[0].persistent_keepalive, 0);
+  EXPECT_FALSE(profile.peers[0].preshared_key);
+}
+
+TEST(Profile, takes_a_keepalive_as_number_seconds_or_off) {
+  const auto keepalive = [](const std::string& written) {
+    return good(fmt::format("[tunnel]\nencryption = \"wireguard\"\n[interface]\nprivate-key = "
+                            "\"{}\"\n[[peer]]\npublic-key = \"{}\"\nendpoint = \"10.0.0.1:1\"\n"
+                            "allowed-ips = \"10.0.1.2\"\npersistent-keepalive = {}\n",
+                            kPrivate, kPublic, written))
+        .peers[0]
+        .persistent_keepalive;
+  };
+  EXPECT_EQ(keepalive("25"), 25);
+  EXPECT_EQ(keepalive("\"25\""), 25);
+  EXPECT_EQ(keepalive("\"65535s\""), 65535);
+  EXPECT_EQ(keepalive("\"off\""), 0);
+}
+
+TEST(Profile, carries_frames_inside_wireguard_for_peers_without_allowed_ips) {
+  const Profile profile =
+      good(fmt::format("[tunnel]\nkind = \"tap\"\nencryption = \"wireguard\"\n[interface]\n"
+                       "private-key = \"{}\"\n[[peer]]\npublic-key = \"{}\"\nendpoint = "
+                       "\"8.8.8.8:51820\"\n",
+                       kPrivate, kPublic));
+  EXPECT_EQ(profile.kind, Kind::kTap);
+  EXPECT_EQ(profile.encryption, Encryption::kWireguard);
+}
+
+// Policy routing keeps the tunnel's own datagrams out of a default route; another table is not
+// looked into unless somebody says so.
+TEST(Profile, lets_the_endpoint_lie_in_a_default_route_or_another_table) {
+  const auto load = [](const std::string& routing, const std::string& prefixes) {
+    good(
+        fmt::format("[tunnel]\nencryption = \"wireguard\"\n[interface]\nprivate-key = \"{}\"\n"
+                    "[routing]\n{}\n[[peer]]\npublic-key = \"{}\"\nendpoint = \"192.0.2.8:1\"\n"
+                    "allowed-ips = [{}]\n",
+                    kPrivate, routing, kPublic, prefixes));
+  };
+  load("", "\"0.0.0.0/0\", \"10.0.0.0/8\"");
+  load("table = 7", "\"192.0.2.0/24\"");
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ TEST(Findings, as_json_survive_a_file_name_that_is_not_utf8) {
 TEST(Findings, in_one_line_are_the_first_error_and_a_number) {
   EXPECT_EQ(summary({}), "");
   EXPECT_EQ(summary(findings_of("[tunnel]\nencryption = 1\n")),
-            "/etc/vpntund/x.toml:2:14: tunnel.encryption: expected \"none\", got an integer");
+            "/etc/vpntund/x.toml:2:14: tunnel.encryption: expected \"wireguard\" or \"none\", got "
+            "an integer");
   EXPECT_EQ(summary(findings_of(kTwoMistakes)),
             "/etc/vpntund/x.toml:3:8: tunnel.kind: expected \"tun\" or \"tap\", got \"tub\" "
             "(and 1 more error)");

@@ -70,7 +70,7 @@ TEST(KeyFile, IsARegularFile) {
   struct stat pipe = file_of(0600);
   pipe.st_mode = S_IFIFO | 0600;
   EXPECT_THAT(key_problem(pipe), HasSubstr("no regular file"));
-  EXPECT_THAT(why_no_key_file("/nowhere/lab.key"), HasSubstr("No such file"));
+  EXPECT_THAT(open_key_file("/nowhere/lab.key", Reach::kFiles).why, HasSubstr("No such file"));
 }
 
 TEST(ProfileFile, ThatTheSessionsUserCannotReadIsWarnedOf) {
@@ -118,7 +118,7 @@ TEST_F(Credentials, AnEndpointIsReadFromOne) {
   const Loaded loaded = load(Reach::kCredentials);
   EXPECT_EQ(to_text(loaded.findings, false), "");
   ASSERT_TRUE(loaded.profile);
-  EXPECT_EQ(loaded.profile->peers[0].endpoint->to_string(), "10.0.2.8:9090");
+  EXPECT_EQ(loaded.profile->peers[0].endpoints.at(0).to_string(), "10.0.2.8:9090");
 }
 
 TEST_F(Credentials, OutOfReachAreANoteThatSaysWhichUnitSettingProvidesThem) {
@@ -180,10 +180,18 @@ TEST(CredentialName, HasNoWayOutOfTheFolder) {
     EXPECT_NE(why_no_credential(name), "") << name;
 }
 
+constexpr const char* kKey = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
+constexpr const char* kOwnPublicKey = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
+
+std::string wireguard_text(const std::string& private_key, const std::string& psk = "") {
+  return "[tunnel]\nencryption = \"wireguard\"\n[interface]\nprivate-key = " + private_key +
+         "\n[[peer]]\npublic-key = \"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\"\n"
+         "endpoint = \"192.0.2.8:51820\"\nallowed-ips = \"10.0.0.0/8\"\n" +
+         (psk.empty() ? "" : "preshared-key = " + psk + "\n");
+}
+
 Loaded load_wireguard(const std::string& private_key, Reach reach = Reach::kFiles) {
-  return load_text(
-      "[tunnel]\nencryption = \"wireguard\"\n[interface]\nprivate-key = " + private_key + "\n",
-      "x.toml", "x", reach);
+  return load_text(wireguard_text(private_key), "x.toml", "x", reach);
 }
 
 std::vector<std::string> codes(const Loaded& loaded) {
@@ -192,24 +200,122 @@ std::vector<std::string> codes(const Loaded& loaded) {
   return codes;
 }
 
-TEST(KeySource, IsAFileOrACredentialEvenWhileWireguardIsRefused) {
-  using Codes = std::vector<std::string>;
-  EXPECT_EQ(codes(load_wireguard("\"@lab-key\"")), (Codes{"E0213", "N0301"}));
-  EXPECT_EQ(codes(load_wireguard("\"@../lab-key\"")), (Codes{"E0213", "E0219"}));
-  EXPECT_EQ(codes(load_wireguard("\"/nowhere/lab.key\"")), (Codes{"E0213", "E0222"}));
-  EXPECT_EQ(codes(load_wireguard("\"/nowhere/lab.key\"", Reach::kText)), (Codes{"E0213"}));
-  EXPECT_EQ(codes(load_wireguard("1")), (Codes{"E0213", "E0221"}));
-  const Loaded inline_key = load_wireguard("\"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\"");
-  EXPECT_EQ(codes(inline_key), (Codes{"E0213", "E0221"}));
-  EXPECT_THAT(to_text(inline_key.findings, false), Not(HasSubstr("yAnz5")));
+using Codes = std::vector<std::string>;
+
+std::string in_toml(const fs::path& path) {
+  return "\"" + path.string() + "\"";
+}
+
+// Keys in files, which belong to whoever runs the test.
+class KeyFiles : public Credentials {
+ protected:
+  fs::path key(const std::string& content, mode_t mode = 0600) const {
+    put("lab.key", content);
+    ::chmod((folder_ / "lab.key").c_str(), mode);
+    return folder_ / "lab.key";
+  }
+};
+
+TEST_F(KeyFiles, AreReadByTheSession) {
+  const Loaded loaded = load_wireguard(in_toml(key(std::string(kKey) + "\n")), Reach::kCredentials);
+  EXPECT_EQ(to_text(loaded.findings, false), "");
+  ASSERT_TRUE(loaded.profile);
+  EXPECT_EQ(loaded.profile->interface.private_key, crypto::SecretKey::parse(kKey));
+}
+
+TEST_F(KeyFiles, AreNotTouchedByTheManagerWhichShowsTheProfileNevertheless) {
+  for (const char* source : {"\"/nowhere/lab.key\"", "\"@no-such-credential\""}) {
+    const Loaded loaded = load_wireguard(source, Reach::kText);
+    ASSERT_TRUE(loaded.profile) << source;
+    EXPECT_TRUE(loaded.profile->interface.private_key.is_zero());
+  }
+  EXPECT_EQ(codes(load_wireguard("\"/nowhere/lab.key\"", Reach::kText)), Codes{});
+}
+
+TEST_F(KeyFiles, MustHoldAKeyWhichIsNeverShown) {
+  for (const std::string& content : {std::string(), std::string("c2VjcmV0"), std::string(44, 'A'),
+                                     std::string(43, 'A') + "=", std::string(5000, 'A')}) {
+    const Loaded loaded = load_wireguard(in_toml(key(content)), Reach::kCredentials);
+    EXPECT_EQ(codes(loaded), Codes{"E0221"}) << content;
+    EXPECT_THAT(to_text(loaded.findings, false), Not(HasSubstr("c2Vj")));
+    EXPECT_THAT(to_text(loaded.findings, false), Not(HasSubstr("AAAA")));
+  }
+}
+
+TEST_F(KeyFiles, ThatOthersCanReadAreRefusedByTheSessionToo) {
+  const Loaded loaded = load_wireguard(in_toml(key(kKey, 0644)), Reach::kCredentials);
+  EXPECT_EQ(codes(loaded), Codes{"E0222"});
+  EXPECT_THAT(to_text(loaded.findings, false), HasSubstr("readable by everybody"));
+}
+
+TEST_F(KeyFiles, ShowThatAPeerIsTheTunnelItself) {
+  std::string text = wireguard_text(in_toml(key(kKey)));
+  const std::string other = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+  text.replace(text.find(other), other.size(), kOwnPublicKey);
+  EXPECT_EQ(codes(load_text(text, "x.toml", "x", Reach::kCredentials)), Codes{"E0318"});
+  EXPECT_EQ(codes(load_text(text, "x.toml", "x", Reach::kText)), Codes{});
+}
+
+TEST_F(Credentials, HoldKeys) {
+  put("lab-key", std::string(kKey) + "\n");
+  const Loaded loaded =
+      load_text(wireguard_text("\"@lab-key\"", "\"@lab-key\""), "x.toml", "x", Reach::kCredentials);
+  EXPECT_EQ(to_text(loaded.findings, false), "");
+  ASSERT_TRUE(loaded.profile);
+  EXPECT_EQ(loaded.profile->interface.private_key, crypto::SecretKey::parse(kKey));
+  EXPECT_EQ(loaded.profile->peers[0].preshared_key, crypto::SecretKey::parse(kKey));
+  put("lab-key", "secret-word");
+  EXPECT_EQ(codes(load_wireguard("\"@lab-key\"", Reach::kCredentials)), Codes{"E0221"});
+  EXPECT_EQ(codes(load_wireguard("\"@other\"", Reach::kCredentials)), Codes{"E0220"});
+}
+
+TEST(KeySource, IsAKeyAFileOrACredential) {
+  EXPECT_EQ(codes(load_wireguard("\"@lab-key\"")), (Codes{"N0301"}));
+  EXPECT_EQ(codes(load_wireguard("\"@../lab-key\"")), (Codes{"E0219"}));
+  EXPECT_EQ(codes(load_wireguard("\"/nowhere/lab.key\"")), (Codes{"E0222"}));
+  EXPECT_EQ(codes(load_wireguard("1")), (Codes{"E0201"}));
+  EXPECT_EQ(codes(load_wireguard("\"relative.key\"")), (Codes{"E0221"}));
+  const Loaded inline_key = load_wireguard("\"" + std::string(kKey) + "\"");
+  EXPECT_EQ(codes(inline_key), Codes{});
+  EXPECT_EQ(inline_key.profile->interface.private_key, crypto::SecretKey::parse(kKey));
+  // Base64 may begin like a path.
+  const std::string slash = "/" + std::string(kKey).substr(1);
+  EXPECT_EQ(codes(load_wireguard("\"" + slash + "\"")), Codes{});
 }
 
 TEST(KeySource, OfAPeerIsTheSame) {
-  const Loaded loaded = load_text(
-      "[tunnel]\nencryption = \"wireguard\"\n[[peer]]\npreshared-key = \"relative.key\"\n"
-      "allowed-ips = \"10.0.0.0/8\"\nendpoint = \"192.168.1.1:1\"\n",
-      "x.toml", "x", Reach::kFiles);
-  EXPECT_THAT(codes(loaded), testing::Contains("E0221"));
+  const Loaded loaded =
+      load_text(wireguard_text("\"@lab-key\"", "\"relative.key\""), "x.toml", "x", Reach::kText);
+  EXPECT_EQ(codes(loaded), (Codes{"N0301", "E0221"}));
+}
+
+// A line that a finding quotes must not have a key on it, wherever somebody put one.
+TEST(Keys, DoNotShowInFindings) {
+  const std::string key = kKey;
+  for (const std::string& text :
+       {wireguard_text("\"\"\"\n" + key + "\n\"\"\" nonsense"),
+        "[tunnel]\n# " + key + "\n" + key + "\n", "[tunnel]\n" + key + " = 1\n",
+        wireguard_text("\"" + key + "\" \"" + key + "\""), wireguard_text("[\"" + key + "\"]"),
+        wireguard_text("\"" + key + key + "\"")}) {
+    const Loaded loaded = load_text(text, "x.toml", "x");
+    EXPECT_FALSE(loaded.profile) << text;
+    EXPECT_THAT(to_text(loaded.findings, false), Not(HasSubstr("5TF+lXX"))) << text;
+    EXPECT_THAT(to_json(loaded.findings), Not(HasSubstr("5TF+lXX"))) << text;
+  }
+}
+
+TEST_F(KeyFiles, AreNotNeededWhereTheProfileItselfIsClosed) {
+  const fs::path path = folder_ / "lab.toml";
+  std::ofstream(path) << wireguard_text("\"" + std::string(kKey) + "\"");
+  for (const Reach reach : {Reach::kText, Reach::kCredentials}) {
+    ::chmod(path.c_str(), 0600);
+    EXPECT_EQ(to_text(load_file(path, "lab", reach).findings, false), "");
+    ::chmod(path.c_str(), 0644);
+    const Loaded open = load_file(path, "lab", reach);
+    EXPECT_EQ(codes(open), Codes{"E0224"});
+    EXPECT_EQ(open.findings.at(0).line, 4u);
+    EXPECT_THAT(to_text(open.findings, false), Not(HasSubstr("yAnz5")));
+  }
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ inline config::Profile client_profile() {
   profile.interface.addresses = prefixes({"192.168.53.99/24"});
   config::Peer server;
   server.name = "server";
-  server.endpoint = endpoint_spec("10.0.2.8", 9090);
+  server.endpoints = {endpoint_spec("10.0.2.8", 9090)};
   server.allowed_ips = prefixes({"192.168.53.0/24", "192.168.60.0/24"});
   profile.peers.push_back(server);
   return profile;

@@ -173,10 +173,10 @@ TEST_F(Reload, ReplacesPeersAndKeepsTheirCounters) {
   config::Profile next = changed();
   config::Peer other;
   other.name = "other";
-  other.endpoint = endpoint_spec("10.0.2.9", 9090);
+  other.endpoints = {endpoint_spec("10.0.2.9", 9090)};
   other.allowed_ips = prefixes({"192.168.70.0/24"});
   next.peers.insert(next.peers.begin(), other);
-  next.peers[1].endpoint = endpoint_spec("10.0.2.8", 9091);
+  next.peers[1].endpoints = {endpoint_spec("10.0.2.8", 9091)};
   EXPECT_THAT(reload(next).applied, ElementsAre("peer[other]", "peer[server].endpoint"));
   Status status = (*session)->status();
   ASSERT_EQ(status.peers.size(), 2u);

@@ -144,7 +144,7 @@ TEST_F(Running, CountsDropsByReasonWithTheLastOffender) {
 
 TEST_F(Running, UsesAHostNameOnceItIsResolved) {
   auto profile = client_profile();
-  profile.peers[0].endpoint = endpoint_spec("localhost", 9090);
+  profile.peers[0].endpoints = {endpoint_spec("localhost", 9090)};
   const HostedSession client(u_, loop_, profile);
   EXPECT_EQ(client->status().reason.code, "resolving");
   ASSERT_TRUE(run_until(loop_, [&] { return client->status().peers[0].endpoint.has_value(); }));
@@ -156,7 +156,7 @@ TEST_F(Running, UsesAHostNameOnceItIsResolved) {
 
 TEST_F(Running, StartsWithANameThatCannotBeResolved) {
   auto profile = client_profile();
-  profile.peers[0].endpoint = endpoint_spec("no-such-host.invalid", 9090);
+  profile.peers[0].endpoints = {endpoint_spec("no-such-host.invalid", 9090)};
   const HostedSession client(u_, loop_, profile);
   EXPECT_TRUE(reason_becomes(client, "unresolved"));
   EXPECT_EQ(client->status().health, Health::kFailing);
