@@ -110,6 +110,13 @@ void CaptureTap::report_losses() noexcept {
 
 void Captures::add(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options) {
   taps_.emplace_back(id, std::move(pipe), options, source_.frames);
+  kept_.resize(packet::kSlotSize);
+}
+
+std::span<std::uint8_t> Captures::kept(std::span<std::uint8_t> bytes) noexcept {
+  if (!active()) return bytes;
+  std::copy(bytes.begin(), bytes.end(), kept_.begin());
+  return std::span(kept_).first(bytes.size());
 }
 
 void Captures::inner(std::span<const std::uint8_t> bytes, packet::Direction direction,

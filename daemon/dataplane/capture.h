@@ -91,6 +91,10 @@ class Captures {
   // A number for the next tunnelled packet; 0 while nobody captures.
   std::uint64_t next_pair() noexcept { return active() ? ++pair_ : 0; }
 
+  // What the bytes are now, while somebody captures; else the bytes themselves. For those that are
+  // rewritten before they are recorded. Good until the next call.
+  std::span<std::uint8_t> kept(std::span<std::uint8_t> bytes) noexcept;
+
   // Both do nothing while nobody captures.
   void inner(std::span<const std::uint8_t> bytes, packet::Direction direction,
              const CaptureNote& note) noexcept;
@@ -103,6 +107,7 @@ class Captures {
   CaptureSource source_;
   std::vector<CaptureTap> taps_;
   std::uint64_t pair_ = 0;
+  std::vector<std::uint8_t> kept_;  // of kMaxPacket bytes while somebody captures
 };
 
 }  // namespace vpntun::dataplane

@@ -36,6 +36,18 @@ constexpr std::array<Words, kDropReasonCount> kWords{{
     {"queue-full", "The socket or the interface could not take more at that moment."},
     {"inside-refused", "The interface did not take the packet."},
     {"interface-down", "The interface is down."},
+    {"no-session",
+     "The packet waited for a handshake with its peer that did not come about, or too many did."},
+    {"not-for-us", "A handshake message that was not made for this interface's public key."},
+    {"unknown-key", "A handshake from a public key that belongs to no peer."},
+    {"not-authentic",
+     "A message does not decrypt: damaged, forged, or made with another key or preshared key."},
+    {"replayed", "A message that came before, or so late that nobody can tell."},
+    {"unknown-session", "A message of a session that is not or no longer there."},
+    {"expired-session", "A message of a session that is too old or has carried too much."},
+    {"cookie-required",
+     "Under a flood of handshakes: the sender was asked to prove its address first."},
+    {"too-many-handshakes", "More handshakes than one address or peer may begin."},
 }};
 
 // One writer: a plain load and store, no locked instruction.

@@ -33,15 +33,26 @@ enum class DropReason : std::uint8_t {
   kQueueFull,           // socket or interface could not take more
   kInsideRefused,       // the interface would not take the packet
   kInterfaceDown,       // the interface is down
+  // With an encrypting transport:
+  kNoSession,          // no handshake succeeded in time, or too much waited for it
+  kNotForUs,           // a handshake that was not made for our public key
+  kUnknownKey,         // a handshake of a public key that is no peer's
+  kNotAuthentic,       // does not decrypt
+  kReplayed,           // came before, or too late to tell
+  kUnknownSession,     // of a session that is not or no longer there
+  kExpiredSession,     // of a session that is too old, or has carried too much
+  kCookieRequired,     // under load: its sender has to prove its address first
+  kTooManyHandshakes,  // more than one address or peer may begin
 };
-inline constexpr std::size_t kDropReasonCount = 13;
+inline constexpr std::size_t kDropReasonCount = 22;
 
 // Stable word such as "no-peer", for D-Bus and JSON.
 std::string_view code(DropReason reason) noexcept;
 // What it means: one sentence.
 std::string_view text(DropReason reason) noexcept;
 
-// Inner packets and bytes: rx came from peers, tx went to them. Instant{}: never.
+// Datagrams and the bytes of their payload, as wg(8) counts them: rx came from peers, tx went to
+// them. Instant{}: never.
 struct Traffic {
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;

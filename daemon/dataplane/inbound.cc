@@ -21,7 +21,7 @@ DropReason reason_of(const packet::Packet& packet) noexcept {
 
 }  // namespace
 
-Inbound::Inbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+Inbound::Inbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
                  packet::OutsidePort& outside, Outbound& outbound)
     : tables_(tables),
       transport_(transport),
@@ -43,15 +43,20 @@ void Inbound::run(std::size_t budget) noexcept {
 }
 
 void Inbound::accept(packet::Packet& datagram) noexcept {
-  if (const auto reason = transport_.open(datagram)) {
-    tables_.drops.count(*reason, datagram.bytes, Direction::kIn, &datagram.remote, tables_.now);
-    tables_.captures.outer(datagram, Direction::kIn, {.dropped = *reason});
-    return;
+  packet::Packet outer = datagram;
+  if (transport_.rewrites()) outer.bytes = tables_.captures.kept(datagram.bytes);
+  const Outcome outcome = transport_.open(datagram);
+  CaptureNote note;
+  if (datagram.peer != kNoPeer) note.peer = tables_.peers[datagram.peer].name;
+  if (outcome.is_dropped()) {
+    note.dropped = outcome.reason();
+    tables_.drops.count(*note.dropped, datagram.bytes, Direction::kIn, &datagram.remote,
+                        tables_.now);
+  } else if (outcome.is_passed()) {
+    note.pair = datagram.pair = tables_.captures.next_pair();
   }
-  tables_.count_rx(datagram);
-  datagram.pair = tables_.captures.next_pair();
-  tables_.captures.outer(datagram, Direction::kIn,
-                         {.pair = datagram.pair, .peer = tables_.peers[datagram.peer].name});
+  tables_.captures.outer(outer, Direction::kIn, note);
+  if (!outcome.is_passed()) return;
   if (tables_.frames)
     switch_frame(datagram);
   else

@@ -8,8 +8,8 @@
 #include <span>
 
 #include "dataplane/outbound.h"
-#include "dataplane/plain.h"
 #include "dataplane/tables.h"
+#include "dataplane/transport.h"
 #include "packet/batch.h"
 #include "packet/ports.h"
 
@@ -17,7 +17,7 @@ namespace vpntun::dataplane {
 
 class Inbound {
  public:
-  Inbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+  Inbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
           packet::OutsidePort& outside, Outbound& outbound);
 
   // Carries about `budget` datagrams.
@@ -32,7 +32,7 @@ class Inbound {
   void flush_inside() noexcept;
 
   Tables& tables_;
-  Plain& transport_;
+  Transport& transport_;
   packet::InsidePort& inside_;
   packet::OutsidePort& outside_;
   Outbound& outbound_;

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <random>
@@ -15,6 +16,9 @@ namespace {
 // Packets of one direction before the other has its turn.
 constexpr std::size_t kBudget = 4 * packet::kBatchSize;
 
+// Longer waits are cut in pieces.
+constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(1);
+
 // epoll's word for who is ready; for a capture, its id is added.
 enum Source : std::uint64_t { kInsideReady, kOutsideReady, kMailReady, kCaptureReady };
 
@@ -23,17 +27,30 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
+std::unique_ptr<Wireguard> wireguard_for(const WorkerOptions& options, Tables& tables) {
+  if (!options.encrypted) return nullptr;
+  const auto wall_clock = [] { return std::chrono::system_clock::now().time_since_epoch(); };
+  return std::make_unique<Wireguard>(tables, wg::Surroundings{&crypto::random_bytes, wall_clock});
+}
+
+Transport& either(Wireguard* wireguard, Plain& plain) noexcept {
+  if (wireguard != nullptr) return *wireguard;
+  return plain;
+}
+
 }  // namespace
 
 Loop::Loop(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::OutsidePort> outside,
-           bool frames, bool allow_public_plaintext, const CaptureSource& source)
+           const WorkerOptions& options)
     : inside_(std::move(inside)),
       outside_(std::move(outside)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      tables_(frames, allow_public_plaintext, source, random_seed()),
+      tables_(options.frames, options.allow_public_plaintext,
+              CaptureSource{options.frames, options.listen_port, options.local}, random_seed()),
+      wireguard_(wireguard_for(options, tables_)),
       plain_(tables_),
-      outbound_(tables_, plain_, *inside_, *outside_),
-      inbound_(tables_, plain_, *inside_, *outside_, outbound_) {
+      outbound_(tables_, either(wireguard_.get(), plain_), *inside_, *outside_),
+      inbound_(tables_, either(wireguard_.get(), plain_), *inside_, *outside_, outbound_) {
   if (!epoll_) throw_errno(errno, "create an epoll descriptor");
   watch(EPOLL_CTL_ADD, inside_->fd(), EPOLLIN, kInsideReady);
   watch(EPOLL_CTL_ADD, outside_->fd(), EPOLLIN, kOutsideReady);
@@ -53,9 +70,11 @@ void Loop::run() noexcept {
   // Who the peers are, before the packets that wait already: those of a restart.
   tables_.now = BootClock::now();
   for (Command& command : commands_.take()) obey(command);
+  run_protocol();
   flush_captures();
   while (!stopping_) {
-    const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
+    const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
+                                   milliseconds_to_wait());
     tables_.now = BootClock::now();
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = ready[static_cast<std::size_t>(i)];
@@ -80,9 +99,45 @@ void Loop::run() noexcept {
           break;
       }
     }
+    run_protocol();
     announce();
     flush_captures();
   }
+}
+
+// Until the protocol has something to do by itself; -1: never.
+int Loop::milliseconds_to_wait() const noexcept {
+  if (!wireguard_) return -1;
+  const Instant deadline = wireguard_->next_deadline();
+  if (deadline == Instant::max()) return -1;
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(deadline - BootClock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, kLongestWait.count()));
+}
+
+// What the protocol has to send by itself, and what waited for it.
+void Loop::run_protocol() noexcept {
+  if (!wireguard_) return;
+  do {
+    protocol_.clear();
+    wireguard_->poll(protocol_);
+    if (protocol_.empty()) break;
+    outside_->send(protocol_);
+    for (const packet::Packet& datagram : protocol_.packets()) {
+      CaptureNote note;
+      if (datagram.peer != kNoPeer) note.peer = tables_.peers[datagram.peer].name;
+      if (datagram.verdict != packet::SendVerdict::kSent) {
+        note.dropped = DropReason::kSendRefused;
+        tables_.drops.count(*note.dropped, datagram.bytes, packet::Direction::kOut,
+                            &datagram.remote, tables_.now);
+      } else if (datagram.peer != kNoPeer) {
+        tables_.count_tx(datagram);
+      }
+      tables_.captures.outer(datagram, packet::Direction::kOut, note);
+    }
+  } while (protocol_.full());
+  for (PeerIndex peer = wireguard_->next_released(); peer != kNoPeer;
+       peer = wireguard_->next_released())
+    outbound_.send_staged(peer, wireguard_->take_staged(peer));
 }
 
 void Loop::carry_outbound() noexcept {
@@ -107,15 +162,22 @@ void Loop::lose_inside() noexcept {
 
 void Loop::obey(Command& command) noexcept {
   if (auto* peers = std::get_if<SetPeers>(&command)) {
-    const std::vector<PeerIndex> places = peers->peers.places_of(tables_.peers);
-    outbound_.follow(places);
-    tables_.replace_peers(std::move(peers->peers), places);
+    set_peers(*peers);
+  } else if (const auto* identity = std::get_if<SetPrivateKey>(&command)) {
+    if (wireguard_) wireguard_->set_private_key(identity->key);
+  } else if (const auto* mtu = std::get_if<SetMtu>(&command)) {
+    tables_.mtu = mtu->mtu;
+  } else if (std::holds_alternative<Revive>(command)) {
+    revive_all();
   } else if (const auto* allow = std::get_if<AllowPublic>(&command)) {
     tables_.allow_public_plaintext = allow->allowed;
   } else if (auto* change = std::get_if<SetEndpoint>(&command)) {
     if (change->peer >= tables_.peers.size()) return;
     tables_.peers.move(change->peer, change->endpoint, IpAddress{});
-    tables_.macs.flush(change->peer);
+    if (wireguard_)
+      wireguard_->revive(change->peer);
+    else
+      tables_.macs.flush(change->peer);
   } else if (auto* capture = std::get_if<AddCapture>(&command)) {
     const int fd = capture->pipe.get();
     tables_.captures.add(capture->id, std::move(capture->pipe), capture->options);
@@ -130,9 +192,22 @@ void Loop::obey(Command& command) noexcept {
   }
 }
 
+void Loop::set_peers(SetPeers& command) noexcept {
+  const std::vector<PeerIndex> places = command.peers.places_of(tables_.peers);
+  outbound_.follow(places);
+  tables_.replace_peers(std::move(command.peers), places);
+  if (wireguard_) wireguard_->set_peers(command.keys);
+}
+
+void Loop::revive_all() noexcept {
+  if (!wireguard_) return;
+  for (std::size_t i = 0; i < tables_.peers.size(); ++i)
+    wireguard_->revive(static_cast<PeerIndex>(i));
+}
+
 void Loop::announce() noexcept {
-  for (const PeerIndex peer : tables_.moved) notices_.post(PeerMoved{tables_.peers[peer].record});
-  tables_.moved.clear();
+  for (const PeerIndex peer : tables_.news) notices_.post(PeerChanged{tables_.peers[peer].record});
+  tables_.news.clear();
 }
 
 // Writes what was recorded in this turn, and ends captures nobody reads any more.

@@ -14,13 +14,24 @@
 #include "dataplane/outbound.h"
 #include "dataplane/plain.h"
 #include "dataplane/tables.h"
+#include "dataplane/wireguard.h"
+#include "dataplane/worker_options.h"
 #include "packet/ports.h"
 
 namespace vpntun::dataplane {
 
 struct SetPeers {
   PeerTable peers;
+  std::vector<wg::PeerSettings> keys;  // with the WireGuard transport: theirs, in the same order
 };
+struct SetPrivateKey {
+  crypto::SecretKey key;
+};
+struct SetMtu {
+  std::uint32_t mtu = 0;
+};
+// The ways to all peers may be others now.
+struct Revive {};
 struct AllowPublic {
   bool allowed = false;
 };
@@ -39,9 +50,11 @@ struct Inject {
 };
 struct Ask {};  // whether the loop still goes round
 struct Stop {};
-using Command = std::variant<SetPeers, AllowPublic, SetEndpoint, AddCapture, Inject, Ask, Stop>;
+using Command = std::variant<SetPeers, SetPrivateKey, SetMtu, Revive, AllowPublic, SetEndpoint,
+                             AddCapture, Inject, Ask, Stop>;
 
-struct PeerMoved {
+// A peer has moved, or a handshake with it changed.
+struct PeerChanged {
   std::shared_ptr<PeerRecord> record;  // outlives a change of the indices
 };
 struct InterfaceGone {};
@@ -54,13 +67,13 @@ struct CaptureClosed {
   std::uint64_t lost = 0;
 };
 struct Answered {};
-using Notice = std::variant<PeerMoved, InterfaceGone, Injected, CaptureClosed, Answered>;
+using Notice = std::variant<PeerChanged, InterfaceGone, Injected, CaptureClosed, Answered>;
 
 class Loop {
  public:
   // Throws Error when the system refuses a descriptor.
   Loop(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::OutsidePort> outside,
-       bool frames, bool allow_public_plaintext, const CaptureSource& source);
+       const WorkerOptions& options);
 
   // Until Stop arrives.
   void run() noexcept;
@@ -71,8 +84,12 @@ class Loop {
   const Tables& tables() const noexcept { return tables_; }
 
  private:
+  int milliseconds_to_wait() const noexcept;
   void carry_outbound() noexcept;
+  void run_protocol() noexcept;
   void obey(Command& command) noexcept;
+  void set_peers(SetPeers& command) noexcept;
+  void revive_all() noexcept;
   void announce() noexcept;
   void flush_captures() noexcept;
   void watch(int operation, int fd, std::uint32_t events, std::uint64_t source) noexcept;
@@ -84,10 +101,12 @@ class Loop {
   Mailbox<Notice> notices_;
   UniqueFd epoll_;
   Tables tables_;
+  std::unique_ptr<Wireguard> wireguard_;  // none: the plain transport
   Plain plain_;
   Outbound outbound_;
   Inbound inbound_;
-  bool blocked_ = false;  // the outside is full, the inside is not read
+  packet::Batch protocol_{packet::kBatchSize};  // datagrams of the protocol itself
+  bool blocked_ = false;                        // the outside is full, the inside is not read
   bool inside_gone_ = false;
   bool stopping_ = false;
 };

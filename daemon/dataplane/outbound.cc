@@ -11,7 +11,7 @@ namespace vpntun::dataplane {
 using packet::Direction;
 using packet::SendVerdict;
 
-Outbound::Outbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+Outbound::Outbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
                    packet::OutsidePort& outside)
     : tables_(tables), transport_(transport), inside_(inside), outside_(outside) {}
 
@@ -89,11 +89,17 @@ bool Outbound::flood(packet::Packet& frame) noexcept {
     copied_ = true;
     packet::Packet copy = frame;
     copy.peer = next_copy_;
-    if (const auto reason = transport_.seal(copy))
-      drop(*reason, copy);
+    if (transport_.rewrites()) {
+      forward(copy);
+      continue;
+    }
+    const Outcome outcome = transport_.seal(copy);
+    if (outcome.is_dropped())
+      drop(outcome.reason(), copy);
     else
       out_.append_view(copy);
   }
+  flush_forwards();
   next_copy_ = 0;
   if (!copied_) refuse(DropReason::kNoEndpoint, frame);
   return true;
@@ -102,9 +108,13 @@ bool Outbound::flood(packet::Packet& frame) noexcept {
 // To one peer. Requires !out_.full().
 void Outbound::emit(packet::Packet& packet, PeerIndex peer) noexcept {
   packet.peer = peer;
-  if (const auto reason = transport_.seal(packet)) return refuse(*reason, packet);
+  const auto inner =
+      transport_.rewrites() ? tables_.captures.kept(packet.bytes) : std::span(packet.bytes);
+  const Outcome outcome = transport_.seal(packet);
+  if (outcome.is_dropped()) return refuse(outcome.reason(), packet);
+  if (!outcome.is_passed()) return;
   packet.pair = tables_.captures.next_pair();
-  tables_.captures.inner(packet.bytes, Direction::kOut,
+  tables_.captures.inner(inner, Direction::kOut,
                          {.pair = packet.pair, .peer = tables_.peers[peer].name});
   out_.append_view(packet);
 }
@@ -117,7 +127,7 @@ bool Outbound::flush() noexcept {
   for (packet::Packet& packet : out_.packets()) {
     if (packet.verdict == SendVerdict::kWouldBlock)
       blocked = true;
-    else if (packet.verdict == SendVerdict::kTooBig)
+    else if (packet.verdict == SendVerdict::kTooBig && !transport_.rewrites())
       settle_oversize(packet);
     else
       settle(packet);
@@ -199,10 +209,33 @@ void Outbound::follow(std::span<const PeerIndex> places) noexcept {
 void Outbound::forward(const packet::Packet& packet) noexcept {
   if (forwards_.full()) flush_forwards();
   packet::Packet copy = packet;
-  if (const auto reason = transport_.seal(copy))
-    drop(*reason, copy);
-  else
+  if (transport_.rewrites()) {
+    copy.bytes = forwards_.room(forwards_.size()).first(packet.bytes.size());
+    std::copy(packet.bytes.begin(), packet.bytes.end(), copy.bytes.begin());
+  }
+  const Outcome outcome = transport_.seal(copy);
+  if (outcome.is_dropped())
+    drop(outcome.reason(), copy);
+  else if (outcome.is_passed())
     forwards_.append_view(copy);
+}
+
+void Outbound::send_staged(PeerIndex peer, const Staging::Packets& packets) noexcept {
+  for (const std::vector<std::uint8_t>& bytes : packets) {
+    if (forwards_.full()) flush_forwards();
+    packet::Packet packet;
+    packet.bytes = forwards_.room(forwards_.size()).first(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), packet.bytes.begin());
+    packet.peer = peer;
+    const Outcome outcome = transport_.seal(packet);
+    if (outcome.is_dropped()) refuse(outcome.reason(), packet);
+    if (!outcome.is_passed()) continue;
+    packet.pair = tables_.captures.next_pair();
+    tables_.captures.inner(bytes, Direction::kOut,
+                           {.pair = packet.pair, .peer = tables_.peers[peer].name});
+    forwards_.append_view(packet);
+  }
+  flush_forwards();
 }
 
 void Outbound::flush_forwards() noexcept {

@@ -7,8 +7,9 @@
 #include <cstddef>
 #include <span>
 
-#include "dataplane/plain.h"
+#include "dataplane/staging.h"
 #include "dataplane/tables.h"
+#include "dataplane/transport.h"
 #include "packet/batch.h"
 #include "packet/ports.h"
 
@@ -23,7 +24,7 @@ class Outbound {
     kGone,     // the inside is gone for good
   };
 
-  Outbound(Tables& tables, Plain& transport, packet::InsidePort& inside,
+  Outbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
            packet::OutsidePort& outside);
 
   // Carries about `budget` packets.
@@ -33,6 +34,8 @@ class Outbound {
   void follow(std::span<const PeerIndex> places) noexcept;
   // A packet that came from one peer and goes to another (TAP): sent at once or dropped.
   void forward(const packet::Packet& packet) noexcept;
+  // Packets that waited for a session with the peer: sent at once or dropped.
+  void send_staged(PeerIndex peer, const Staging::Packets& packets) noexcept;
   // Sends what forward() gathered. A frame too big for the way to the other peer is dropped.
   void flush_forwards() noexcept;
 
@@ -56,7 +59,7 @@ class Outbound {
   void drop(DropReason reason, const packet::Packet& packet) noexcept;
 
   Tables& tables_;
-  Plain& transport_;
+  Transport& transport_;
   packet::InsidePort& inside_;
   packet::OutsidePort& outside_;
   packet::Batch in_{kReadAhead};
@@ -64,7 +67,7 @@ class Outbound {
   PeerIndex next_copy_ = 0;  // peer its next copy goes to, while it is flooded
   bool copied_ = false;      // it has gone to somebody
   packet::Batch out_;        // views of in_
-  packet::Batch forwards_;   // views of Inbound's batch
+  packet::Batch forwards_;   // views of others' bytes; copies where the transport rewrites them
   packet::Batch pieces_;     // fragments
   packet::Batch answers_;    // ICMP, to the inside
 };

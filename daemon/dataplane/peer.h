@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "dataplane/counters.h"
 #include "packet/batch.h"
+#include "wg/device.h"
 
 namespace vpntun::dataplane {
 
@@ -25,6 +26,15 @@ struct PeerConfig {
   std::optional<Endpoint>
       endpoint;  // the configured one, once resolved; or a learned one remembered from before
   std::vector<IpPrefix> allowed_ips;  // TUN only
+  wg::PeerSettings keys;              // with the WireGuard transport
+};
+
+// What became of the handshakes with a peer.
+struct Handshakes {
+  Instant last{};            // Instant{}: none succeeded
+  Instant answer_refused{};  // the last answer that did not decrypt; Instant{}: none
+  unsigned attempts = 0;     // since the last success
+  bool under_way = false;
 };
 
 // Counters and current endpoint. Written by the worker, read by any thread.
@@ -34,14 +44,17 @@ class PeerRecord {
 
   std::optional<Endpoint> endpoint() const;
   void set_endpoint(const std::optional<Endpoint>& endpoint);
+  Handshakes handshakes() const;
+  void set_handshakes(const Handshakes& handshakes);
 
-  // At most one announcement of a move is under way, however often a peer roams.
+  // At most one announcement of news is under way, however often a peer roams.
   bool start_announcing() noexcept { return !announcing_.exchange(true); }
   void announced() noexcept { announcing_.store(false); }
 
  private:
-  mutable std::mutex mutex_;  // taken by the worker only when the endpoint changes
+  mutable std::mutex mutex_;  // taken by the worker only for a change
   std::optional<Endpoint> endpoint_;
+  Handshakes handshakes_;
   std::atomic<bool> announcing_{false};
 };
 
@@ -51,6 +64,7 @@ struct Peer {
   std::optional<Endpoint> endpoint;
   IpAddress local;       // our address the peer last wrote to; unspecified: the kernel's choice
   Instant last_heard{};  // last acceptable datagram
+  wg::PeerId id = wg::kNobody;  // with the WireGuard transport
   std::shared_ptr<PeerRecord> record;
 };
 

@@ -1,5 +1,7 @@
 #include "dataplane/peer_table.h"
 
+#include <unordered_map>
+
 namespace vpntun::dataplane {
 
 std::optional<Endpoint> PeerRecord::endpoint() const {
@@ -10,6 +12,16 @@ std::optional<Endpoint> PeerRecord::endpoint() const {
 void PeerRecord::set_endpoint(const std::optional<Endpoint>& endpoint) {
   const std::lock_guard lock(mutex_);
   endpoint_ = endpoint;
+}
+
+Handshakes PeerRecord::handshakes() const {
+  const std::lock_guard lock(mutex_);
+  return handshakes_;
+}
+
+void PeerRecord::set_handshakes(const Handshakes& handshakes) {
+  const std::lock_guard lock(mutex_);
+  handshakes_ = handshakes;
 }
 
 PeerTable::PeerTable(std::span<const PeerConfig> peers,
@@ -26,25 +38,30 @@ PeerTable::PeerTable(std::span<const PeerConfig> peers,
   }
 }
 
-void PeerTable::follow(const PeerTable& former, Instant now) {
+void PeerTable::follow(const PeerTable& former, std::span<const PeerIndex> places, Instant now) {
+  for (std::size_t i = 0; i < former.size(); ++i) {
+    const Peer& old = former.peers_[i];
+    if (places[i] == kNoPeer || !old.endpoint) continue;
+    Peer& peer = peers_[places[i]];
+    if (peer.learns != old.learns) continue;
+    if (peer.learns) peer.endpoint = old.endpoint;
+    if (peer.endpoint == old.endpoint) peer.local = old.local;
+  }
   for (Peer& peer : peers_) {
-    for (const Peer& old : former.peers_) {
-      if (old.record != peer.record || !old.endpoint || peer.learns != old.learns) continue;
-      if (peer.learns) peer.endpoint = old.endpoint;
-      if (peer.endpoint == old.endpoint) peer.local = old.local;
-    }
     if (peer.endpoint) peer.last_heard = now;
     peer.record->set_endpoint(peer.endpoint);
   }
 }
 
 std::vector<PeerIndex> PeerTable::places_of(const PeerTable& former) const {
+  std::unordered_map<const PeerRecord*, PeerIndex> known;
+  for (std::size_t i = 0; i < peers_.size(); ++i)
+    known.emplace(peers_[i].record.get(), static_cast<PeerIndex>(i));
   std::vector<PeerIndex> places;
+  places.reserve(former.size());
   for (const Peer& old : former.peers_) {
-    PeerIndex place = kNoPeer;
-    for (std::size_t i = 0; i < peers_.size(); ++i)
-      if (peers_[i].record == old.record) place = static_cast<PeerIndex>(i);
-    places.push_back(place);
+    const auto found = known.find(old.record.get());
+    places.push_back(found == known.end() ? kNoPeer : found->second);
   }
   return places;
 }

@@ -18,8 +18,8 @@ class PeerTable {
             std::span<const std::shared_ptr<PeerRecord>> records);
 
   // Takes over from the table in use before where its learning peers are and how all are reached,
-  // and tells the records.
-  void follow(const PeerTable& former, Instant now);
+  // and tells the records. places: see places_of().
+  void follow(const PeerTable& former, std::span<const PeerIndex> places, Instant now);
 
   // Where the peers of the table in use before are in this one, by their indices there; kNoPeer:
   // gone.

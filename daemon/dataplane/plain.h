@@ -11,33 +11,30 @@
 // A learned peer never takes over the configured endpoint of another one. Thread: the worker's.
 #pragma once
 
-#include <optional>
-
-#include "dataplane/counters.h"
 #include "dataplane/tables.h"
 #include "dataplane/transport.h"
 
 namespace vpntun::dataplane {
 
-class Plain {
+class Plain final : public Transport {
  public:
   static constexpr Duration kSilent = std::chrono::seconds(180);
   static constexpr Duration kRestart = std::chrono::seconds(5);
 
   explicit Plain(Tables& tables) noexcept : tables_(tables) {}
 
-  std::optional<DropReason> seal(packet::Packet& packet) noexcept;
-  std::optional<DropReason> open(packet::Packet& datagram) noexcept;
+  Outcome seal(packet::Packet& packet) noexcept override;
+  Outcome open(packet::Packet& datagram) noexcept override;
+  bool rewrites() const noexcept override { return false; }
 
  private:
-  std::optional<DropReason> open_packet(packet::Packet& datagram) noexcept;
-  std::optional<DropReason> open_frame(packet::Packet& datagram) noexcept;
+  Outcome open_packet(packet::Packet& datagram) noexcept;
+  Outcome open_frame(packet::Packet& datagram) noexcept;
   PeerIndex claimant() const noexcept;
   Duration silence_to_claim() const noexcept;
-  std::optional<DropReason> hear(PeerIndex peer, packet::Packet& datagram) noexcept;
+  Outcome hear(PeerIndex peer, packet::Packet& datagram) noexcept;
 
   Tables& tables_;
 };
-static_assert(Transport<Plain>);
 
 }  // namespace vpntun::dataplane

@@ -23,33 +23,37 @@ struct Tables {
 
   const bool frames;  // TAP: Ethernet frames; else IP packets
   bool allow_public_plaintext;
+  std::uint32_t mtu = 0;  // of the interface, bytes of an IP packet; 0: unknown
   PeerTable peers;
   MacTable macs;
   TrafficCounter traffic;  // of all peers
   DropCounters drops;
   Captures captures;
-  std::vector<PeerIndex> moved;  // peers whose new endpoint is to be announced
-  Instant now{};                 // read once per turn of the loop
+  std::vector<PeerIndex> news;  // peers of which something is to be announced
+  Instant now{};                // read once per turn of the loop
 
   // places: where those in use before are in the new table.
   void replace_peers(PeerTable wanted, std::span<const PeerIndex> places) {
-    wanted.follow(peers, now);
+    wanted.follow(peers, places, now);
     peers = std::move(wanted);
     macs.renumber(places, peers.size());
-    for (PeerIndex& peer : moved) peer = places[peer];
-    std::erase(moved, kNoPeer);
-    moved.reserve(peers.size());
+    for (PeerIndex& peer : news) peer = places[peer];
+    std::erase(news, kNoPeer);
+    news.reserve(peers.size());
   }
 
   // A datagram came from the peer at a new place.
   void move_peer(PeerIndex peer, const packet::Packet& datagram) noexcept {
-    if (!peers.move(peer, datagram.remote, datagram.local)) return;
-    if (peers[peer].record->start_announcing()) moved.push_back(peer);
+    if (peers.move(peer, datagram.remote, datagram.local)) announce(peer);
+  }
+  void announce(PeerIndex peer) noexcept {
+    if (peers[peer].record->start_announcing()) news.push_back(peer);
   }
 
-  void count_rx(const packet::Packet& packet) noexcept {
-    traffic.count_rx(packet.bytes.size(), now);
-    peers[packet.peer].record->traffic.count_rx(packet.bytes.size(), now);
+  // bytes: of the datagram.
+  void count_rx(PeerIndex peer, std::size_t bytes) noexcept {
+    traffic.count_rx(bytes, now);
+    peers[peer].record->traffic.count_rx(bytes, now);
   }
   void count_tx(const packet::Packet& packet) noexcept {
     traffic.count_tx(packet.bytes.size(), now);

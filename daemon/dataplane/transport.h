@@ -1,26 +1,46 @@
 // What a transport is: the rules between an inner packet and the datagram that carries it. Outbound
-// and Inbound call it for each packet of a batch and know nothing else of it; the plain transport
-// is one, an encrypting one fits the same two functions. Thread: the worker's.
+// and Inbound call it for each packet of a batch and know nothing else of it. Two exist: Plain and
+// Wireguard. Thread: the worker's.
 #pragma once
-
-#include <concepts>
-#include <optional>
 
 #include "dataplane/counters.h"
 #include "packet/batch.h"
 
 namespace vpntun::dataplane {
 
-// seal: bytes = the inner packet, peer = where it goes. Sets remote and local, and turns the bytes
-// into the datagram's payload in place (slots have head- and tailroom). open: a datagram with
-// remote and local. Turns the bytes into the inner packet in place, after it has checked that peer
-// may send it, and sets peer. A reason returned means: drop the packet, it has not been counted.
-template <typename T>
-concept Transport = requires(T transport, packet::Packet& packet) {
-  { transport.seal(packet) }
-  noexcept->std::same_as<std::optional<DropReason>>;
-  { transport.open(packet) }
-  noexcept->std::same_as<std::optional<DropReason>>;
+// What became of a packet.
+class Outcome {
+ public:
+  static constexpr Outcome passed() noexcept { return {Kind::kPassed, {}}; }
+  // The transport kept it: nothing is left to do.
+  static constexpr Outcome taken() noexcept { return {Kind::kTaken, {}}; }
+  // To be dropped; it has not been counted.
+  static constexpr Outcome dropped(DropReason reason) noexcept { return {Kind::kDropped, reason}; }
+
+  bool is_passed() const noexcept { return kind_ == Kind::kPassed; }
+  bool is_dropped() const noexcept { return kind_ == Kind::kDropped; }
+  DropReason reason() const noexcept { return reason_; }  // requires is_dropped()
+
+ private:
+  enum class Kind : std::uint8_t { kPassed, kTaken, kDropped };
+  constexpr Outcome(Kind kind, DropReason reason) noexcept : kind_(kind), reason_(reason) {}
+
+  Kind kind_;
+  DropReason reason_;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // bytes = the inner packet, peer = where it goes. Sets remote and local, and turns the bytes into
+  // the datagram's payload in place (slots have head- and tailroom).
+  virtual Outcome seal(packet::Packet& packet) noexcept = 0;
+  // A datagram with remote and local. Turns the bytes into the inner packet in place, after it has
+  // checked that peer may send it, and sets peer.
+  virtual Outcome open(packet::Packet& datagram) noexcept = 0;
+  // seal() changes the bytes: who needs them afterwards has to copy them before.
+  virtual bool rewrites() const noexcept = 0;
 };
 
 }  // namespace vpntun::dataplane

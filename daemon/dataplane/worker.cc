@@ -4,6 +4,8 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "dataplane/loop.h"
 
@@ -12,9 +14,7 @@ namespace vpntun::dataplane {
 Worker::Worker(std::unique_ptr<packet::InsidePort> inside,
                std::unique_ptr<packet::OutsidePort> outside, WorkerOptions options)
     : thread_name_(std::move(options.thread_name)),
-      loop_(std::make_unique<Loop>(
-          std::move(inside), std::move(outside), options.frames, options.allow_public_plaintext,
-          CaptureSource{options.frames, options.listen_port, options.local})) {}
+      loop_(std::make_unique<Loop>(std::move(inside), std::move(outside), options)) {}
 
 Worker::~Worker() {
   stop();
@@ -39,21 +39,43 @@ void Worker::stop() noexcept {
 }
 
 void Worker::set_peers(const std::vector<PeerConfig>& peers) {
+  std::unordered_map<std::string_view, std::size_t> former;
+  for (std::size_t i = 0; i < configs_.size(); ++i) former.emplace(configs_[i].name, i);
   std::vector<std::shared_ptr<PeerRecord>> records;
-  for (const PeerConfig& peer : peers) {
-    const auto known = std::find_if(configs_.begin(), configs_.end(),
-                                    [&](const PeerConfig& old) { return old.name == peer.name; });
-    if (known != configs_.end()) {
-      records.push_back(records_[static_cast<std::size_t>(known - configs_.begin())]);
-      if (!peer.learns || !known->learns) records.back()->set_endpoint(peer.endpoint);
-    } else {
+  std::vector<wg::PeerSettings> keys;
+  std::vector<PeerIndex> elsewhere;  // learning peers that are given another endpoint than before
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    const PeerConfig& peer = peers[i];
+    keys.push_back(peer.keys);
+    const auto known = former.find(peer.name);
+    if (known == former.end()) {
       records.push_back(std::make_shared<PeerRecord>());
       records.back()->set_endpoint(peer.endpoint);
+      continue;
     }
+    const PeerConfig& old = configs_[known->second];
+    records.push_back(records_[known->second]);
+    if (!peer.learns || !old.learns)
+      records.back()->set_endpoint(peer.endpoint);
+    else if (peer.endpoint && peer.endpoint != old.endpoint)
+      elsewhere.push_back(static_cast<PeerIndex>(i));
   }
   configs_ = peers;
   records_ = std::move(records);
-  loop_->commands().post(SetPeers{PeerTable(configs_, records_)});
+  loop_->commands().post(SetPeers{PeerTable(configs_, records_), std::move(keys)});
+  for (const PeerIndex peer : elsewhere) set_endpoint(peer, configs_[peer].endpoint);
+}
+
+void Worker::set_private_key(const crypto::SecretKey& key) {
+  loop_->commands().post(SetPrivateKey{key});
+}
+
+void Worker::set_mtu(std::uint32_t mtu) {
+  loop_->commands().post(SetMtu{mtu});
+}
+
+void Worker::revive_peers() {
+  loop_->commands().post(Revive{});
 }
 
 void Worker::set_allow_public_plaintext(bool allowed) {
@@ -87,14 +109,12 @@ int Worker::event_fd() const noexcept {
 std::vector<Event> Worker::take_events() {
   std::vector<Event> events;
   for (const Notice& notice : loop_->notices().take()) {
-    if (const auto* moved = std::get_if<PeerMoved>(&notice)) {
-      // First open the way for the next announcement, then look: no move is missed.
-      moved->record->announced();
-      const std::optional<Endpoint> endpoint = moved->record->endpoint();
-      const auto peer = std::find(records_.begin(), records_.end(), moved->record);
-      if (peer != records_.end() && endpoint)
-        events.emplace_back(
-            EndpointMoved{static_cast<PeerIndex>(peer - records_.begin()), *endpoint});
+    if (const auto* changed = std::get_if<PeerChanged>(&notice)) {
+      // Opens the way for the next announcement before anybody looks: no change is missed.
+      changed->record->announced();
+      const auto peer = std::find(records_.begin(), records_.end(), changed->record);
+      if (peer != records_.end())
+        events.emplace_back(PeerNews{static_cast<PeerIndex>(peer - records_.begin())});
     } else if (const auto* injected = std::get_if<Injected>(&notice)) {
       events.emplace_back(InjectDone{injected->token, injected->error_number});
     } else if (const auto* closed = std::get_if<CaptureClosed>(&notice)) {
@@ -114,7 +134,7 @@ Snapshot Worker::snapshot() const {
   snapshot.traffic = loop_->tables().traffic.read();
   snapshot.drops = loop_->tables().drops.read(loop_->tables().frames);
   for (const auto& record : records_)
-    snapshot.peers.push_back({record->traffic.read(), record->endpoint()});
+    snapshot.peers.push_back({record->traffic.read(), record->endpoint(), record->handshakes()});
   return snapshot;
 }
 

@@ -17,22 +17,14 @@
 #include "dataplane/capture.h"
 #include "dataplane/counters.h"
 #include "dataplane/peer.h"
+#include "dataplane/worker_options.h"
 #include "packet/ports.h"
 
 namespace vpntun::dataplane {
 
-struct WorkerOptions {
-  bool frames = false;                  // TAP: Ethernet frames; else TUN: IP packets
-  bool allow_public_plaintext = false;  // send to and learn public endpoints
-  std::uint16_t listen_port = 0;        // of the outside port, shown in captures
-  IpAddress local;  // own outer address for captures where no better one is known
-  std::string thread_name = "vpntun-w0";  // at most 15 bytes
-};
-
-// A learned peer was heard from elsewhere.
-struct EndpointMoved {
+// Something of a peer changed: where it is, or how its handshakes go. The snapshot says what.
+struct PeerNews {
   PeerIndex peer = kNoPeer;
-  Endpoint endpoint;
 };
 // The interface was deleted: the worker goes on without an inside.
 struct InsideGone {};
@@ -47,7 +39,7 @@ struct CaptureEnded {
 };
 // The answer to ask_alive().
 struct Alive {};
-using Event = std::variant<EndpointMoved, InsideGone, InjectDone, CaptureEnded, Alive>;
+using Event = std::variant<PeerNews, InsideGone, InjectDone, CaptureEnded, Alive>;
 
 struct Snapshot {
   Traffic traffic;  // of all peers, also of former ones
@@ -55,6 +47,7 @@ struct Snapshot {
   struct PeerState {
     Traffic traffic;
     std::optional<Endpoint> endpoint;
+    Handshakes handshakes;
   };
   std::vector<PeerState> peers;  // in the order of set_peers
 };
@@ -74,10 +67,18 @@ class Worker {
   // Ends and joins the thread; start() goes on where it ended. May be called twice.
   void stop() noexcept;
 
-  // Replaces all peers. Those with a known name keep their counters and, when they learn, their
-  // endpoint and MAC addresses; packets on their way to them arrive.
+  // Replaces all peers. Those with a known name keep their counters, their session, their MAC
+  // addresses and, when they learn, their endpoint, unless they are given another one; packets on
+  // their way to them arrive.
   void set_peers(const std::vector<PeerConfig>& peers);
+  // With the WireGuard transport. Ends every session when the key is another one.
+  void set_private_key(const crypto::SecretKey& key);
   void set_allow_public_plaintext(bool allowed);
+  // Of the interface: bytes of an IP packet.
+  void set_mtu(std::uint32_t mtu);
+  // The ways to all peers may be others now (the machine slept, the network changed): WireGuard
+  // proves them by a message to each.
+  void revive_peers();
   // A configured endpoint (a host name resolved anew), or none.
   void set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint);
 

@@ -50,23 +50,46 @@ IpAddress local_of(msghdr& header) noexcept {
   return local;
 }
 
+std::uint8_t traffic_class_of(msghdr& header) noexcept {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    // ip(7) gives one byte, ipv6(7) an int, in host order.
+    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TOS) return *CMSG_DATA(part);
+    if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_TCLASS) {
+      int value = 0;
+      std::memcpy(&value, CMSG_DATA(part), sizeof(value));
+      return static_cast<std::uint8_t>(value);
+    }
+  }
+  return 0;
+}
+
+// Appends to msg_control, which has room.
 template <typename Info>
 void put_control(msghdr& header, int level, int type, const Info& info) noexcept {
-  cmsghdr* part = reinterpret_cast<cmsghdr*>(header.msg_control);
+  auto* part = reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(header.msg_control) +
+                                          header.msg_controllen);
   part->cmsg_level = level;
   part->cmsg_type = type;
   part->cmsg_len = CMSG_LEN(sizeof(info));
   std::memcpy(CMSG_DATA(part), &info, sizeof(info));
-  header.msg_controllen = CMSG_SPACE(sizeof(info));
+  header.msg_controllen += CMSG_SPACE(sizeof(info));
 }
 
-// The source of a datagram to be sent. Requires room in msg_control. An address of the other family
-// is no source.
+// DSCP and ECN of a datagram to be sent.
+void put_traffic_class(msghdr& header, const packet::Packet& packet) noexcept {
+  if (packet.traffic_class == 0) return;
+  const int value = packet.traffic_class;
+  if (packet.remote.address.is_v4())
+    put_control(header, IPPROTO_IP, IP_TOS, value);
+  else
+    put_control(header, IPPROTO_IPV6, IPV6_TCLASS, value);
+}
+
+// The source of a datagram to be sent. An address of the other family is no source.
 void put_source(msghdr& header, const packet::Packet& packet) noexcept {
-  header.msg_controllen = 0;
-  if (packet.local.is_unspecified() || packet.local.family() != packet.remote.address.family()) {
-    header.msg_control = nullptr;
-  } else if (packet.local.is_v4()) {
+  if (packet.local.is_unspecified() || packet.local.family() != packet.remote.address.family())
+    return;
+  if (packet.local.is_v4()) {
     in_pktinfo info{};
     std::copy_n(packet.local.bytes().begin(), 4,
                 reinterpret_cast<std::uint8_t*>(&info.ipi_spec_dst));
@@ -142,6 +165,7 @@ void MessageVectors::append_received(packet::Batch& batch, std::size_t count) no
     packet::Packet& packet = batch.append(messages_[i].msg_len);
     packet.remote = endpoint_of(addresses_[i]);
     packet.local = local_of(messages_[i].msg_hdr);
+    packet.traffic_class = traffic_class_of(messages_[i].msg_hdr);
   }
 }
 
@@ -160,6 +184,8 @@ std::size_t MessageVectors::prepare_send(packet::Batch& batch, std::size_t first
     header.msg_iovlen = 1;
     header.msg_control = controls_[i].bytes.data();
     put_source(header, packet);
+    put_traffic_class(header, packet);
+    if (header.msg_controllen == 0) header.msg_control = nullptr;
   }
   return most;
 }

@@ -36,9 +36,10 @@ class MessageVectors {
   mmsghdr* messages() noexcept { return messages_.data(); }
 
  private:
-  // Room for the packet information of both levels: a mapped datagram has both.
-  static constexpr std::size_t kControlSize =
-      CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+  // Room for packet information and traffic class of both levels: a mapped datagram has both.
+  static constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in_pktinfo)) +
+                                              CMSG_SPACE(sizeof(in6_pktinfo)) +
+                                              2 * CMSG_SPACE(sizeof(int));
   struct Control {
     alignas(cmsghdr) std::array<char, kControlSize> bytes;
   };

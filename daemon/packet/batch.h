@@ -38,6 +38,7 @@ struct Packet {
   Endpoint remote;  // outside: source when received, destination when sent
   IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
+  std::uint8_t traffic_class = 0;  // outside: DSCP and ECN of the outer header
   bool may_be_cut = false;  // outside: its datagram may be fragmented, as a last resort
   std::uint64_t pair = 0;   // ties inner and outer packet together in captures; 0 = nobody captures
   SendVerdict verdict = SendVerdict::kSent;  // after a send

@@ -1,5 +1,7 @@
 #include "packet/ip_view.h"
 
+#include <algorithm>
+
 #include "base/wire.h"
 
 namespace vpntun::packet {
@@ -55,6 +57,15 @@ std::optional<IpView> IpView::parse(std::span<const std::uint8_t> bytes) noexcep
 std::optional<IpView> IpView::parse_quoted(std::span<const std::uint8_t> bytes) noexcept {
   IpDefect defect;
   return parse(bytes, Mode::kQuoted, defect);
+}
+
+std::size_t IpView::length_without_padding(std::span<const std::uint8_t> bytes) noexcept {
+  std::size_t length = bytes.size();
+  if (bytes.size() >= kIpv4Header && bytes[0] >> 4 == 4)
+    length = word(bytes, 2);
+  else if (bytes.size() >= kIpv6Header && bytes[0] >> 4 == 6)
+    length = kIpv6Header + word(bytes, 4);
+  return std::min(length, bytes.size());
 }
 
 std::optional<IpView> IpView::parse(std::span<const std::uint8_t> bytes, Mode mode,

@@ -43,6 +43,10 @@ class IpView {
   // there.
   static std::optional<IpView> parse_quoted(std::span<const std::uint8_t> bytes) noexcept;
 
+  // Bytes of the packet that starts here according to its length field; all of them when it is no
+  // packet, or promises more than there is.
+  static std::size_t length_without_padding(std::span<const std::uint8_t> bytes) noexcept;
+
   Family family() const noexcept { return family_; }
   bool is_v4() const noexcept { return family_ == Family::kIpv4; }
   IpAddress source() const noexcept;

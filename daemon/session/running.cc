@@ -234,7 +234,7 @@ void Running::look_at_host_soon() {
 void Running::take_events() {
   bool moved = false;
   for (dataplane::Event& event : worker_->take_events()) {
-    if (std::holds_alternative<dataplane::EndpointMoved>(event)) {
+    if (std::holds_alternative<dataplane::PeerNews>(event)) {
       moved = true;
     } else if (std::holds_alternative<dataplane::Alive>(event)) {
       if (alive_) std::exchange(alive_, {})();

@@ -13,6 +13,7 @@
 #include "dataplane/outbound.h"
 #include "dataplane/plain.h"
 #include "dataplane/tables.h"
+#include "dataplane/wireguard.h"
 #include "packet/build.h"
 #include "packet/ports.h"
 
@@ -79,6 +80,7 @@ struct Datagram {
   Endpoint remote;
   IpAddress local;
   bool may_be_cut = false;
+  std::uint8_t traffic_class = 0;
 };
 
 class SimulatedOutside final : public packet::OutsidePort {
@@ -96,6 +98,7 @@ class SimulatedOutside final : public packet::OutsidePort {
       packet::Packet& packet = batch.append_copy(waiting.front().bytes);
       packet.remote = waiting.front().remote;
       packet.local = waiting.front().local;
+      packet.traffic_class = waiting.front().traffic_class;
     }
   }
   void send(packet::Batch& batch) noexcept override {
@@ -112,7 +115,8 @@ class SimulatedOutside final : public packet::OutsidePort {
     }
     if (room == 0) return packet::SendVerdict::kWouldBlock;
     --room;
-    sent.push_back({bytes_of(packet), packet.remote, packet.local, packet.may_be_cut});
+    sent.push_back(
+        {bytes_of(packet), packet.remote, packet.local, packet.may_be_cut, packet.traffic_class});
     return packet::SendVerdict::kSent;
   }
 };

@@ -90,7 +90,7 @@ TEST_F(Tun, ConfiguredPeerMustSendFromItsEndpoint) {
   sim.from_outside(ip_packet("192.168.60.101", "192.168.53.99"), "10.0.2.8:9091");
   expect_only(DropReason::kEndpointMismatch, 2);
   EXPECT_EQ(sim.endpoint_of(0), endpoint("10.0.2.8:9090"));
-  EXPECT_TRUE(sim.tables.moved.empty());
+  EXPECT_TRUE(sim.tables.news.empty());
 }
 
 TEST_F(Tun, ConfiguredPeerWithoutAResolvedNameAcceptsNobody) {
@@ -105,7 +105,7 @@ TEST_F(Tun, LearnedPeerIsFoundAndRoams) {
   const Bytes packet = ip_packet("192.168.53.2", "192.168.53.98");
   sim.from_outside(packet, "10.0.2.7:4000", "10.0.2.8");
   EXPECT_EQ(sim.endpoint_of(1), endpoint("10.0.2.7:4000"));
-  EXPECT_EQ(sim.tables.moved, std::vector<PeerIndex>{1});
+  EXPECT_EQ(sim.tables.news, std::vector<PeerIndex>{1});
   sim.from_outside(packet, "10.0.9.7:5000", "10.0.9.8");
   EXPECT_EQ(sim.endpoint_of(1), endpoint("10.0.9.7:5000"));
   EXPECT_EQ(sim.tables.peers[1].record->endpoint(), endpoint("10.0.9.7:5000"));
@@ -122,11 +122,11 @@ TEST_F(Tun, MoveIsAnnouncedOnceUntilTheAnnouncementIsTaken) {
   const Bytes packet = ip_packet("192.168.53.2", "192.168.53.98");
   for (int port = 4000; port < 4100; ++port)
     sim.from_outside(packet, "10.0.2.7:" + std::to_string(port));
-  EXPECT_EQ(sim.tables.moved.size(), 1u);
-  sim.tables.moved.clear();
+  EXPECT_EQ(sim.tables.news.size(), 1u);
+  sim.tables.news.clear();
   sim.tables.peers[1].record->announced();
   sim.from_outside(packet, "10.0.2.7:5000");
-  EXPECT_EQ(sim.tables.moved.size(), 1u);
+  EXPECT_EQ(sim.tables.news.size(), 1u);
 }
 
 TEST_F(Tun, RefusedDatagramDoesNotMoveAnybody) {
@@ -269,9 +269,9 @@ TEST_F(Tun, ChangedPeersKeepWhatTheyLearned) {
 
 TEST_F(Tun, AChangeOfPeersLosesNoNewsOfTheirEndpoints) {
   sim.from_outside(ip_packet("192.168.53.2", "192.168.53.98"), "10.0.2.7:4000", "10.0.2.8");
-  ASSERT_EQ(sim.tables.moved, std::vector<PeerIndex>{1});
+  ASSERT_EQ(sim.tables.news, std::vector<PeerIndex>{1});
   sim.replace({learned("bob", {"192.168.53.2/32"})}, {sim.tables.peers[1].record});
-  EXPECT_EQ(sim.tables.moved, std::vector<PeerIndex>{0});
+  EXPECT_EQ(sim.tables.news, std::vector<PeerIndex>{0});
 }
 
 TEST_F(Tun, AConfiguredPeerThatStaysIsWrittenToFromTheSameAddress) {

@@ -142,10 +142,10 @@ TEST_F(Pair, PacketsGoBothWaysAndTheLearnedEndpointIsAnnounced) {
   EXPECT_EQ(read_packet(right_end), there);
   const std::vector<Event> seen = events(*right);
   ASSERT_EQ(seen.size(), 1u);
-  const auto* moved = std::get_if<EndpointMoved>(&seen[0]);
-  ASSERT_NE(moved, nullptr);
-  EXPECT_EQ(moved->peer, 0u);
-  EXPECT_EQ(moved->endpoint, endpoint("10.0.2.7:1"));
+  const auto* news = std::get_if<PeerNews>(&seen[0]);
+  ASSERT_NE(news, nullptr);
+  EXPECT_EQ(news->peer, 0u);
+  EXPECT_EQ(right->snapshot().peers[0].endpoint, endpoint("10.0.2.7:1"));
   write_packet(right_end, back);
   EXPECT_EQ(read_packet(left_end), back);
   ASSERT_TRUE(eventually([&] { return left->snapshot().peers[0].traffic.rx_packets == 1; }));
@@ -352,7 +352,7 @@ TEST_F(Pair, PeersAreReplacedWhileRunningAndKeepTheirCounters) {
   EXPECT_EQ(snapshot.peers[1].traffic.rx_packets, 1u);
   EXPECT_EQ(snapshot.peers[1].endpoint, endpoint("10.0.2.7:1"));
   for (const Event& event : right->take_events())
-    EXPECT_EQ(std::get<EndpointMoved>(event).peer, 1u);  // by its index of now
+    EXPECT_EQ(std::get<PeerNews>(event).peer, 1u);  // by its index of now
 }
 
 TEST_F(Pair, StopMayBeCalledTwice) {

@@ -1,0 +1,249 @@
+// The WireGuard transport between two data planes whose ports are wired together.
+#include "dataplane/wireguard.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "packet/ip_view.h"
+#include "simulated.h"
+
+namespace vpntun::dataplane {
+namespace {
+
+using namespace std::chrono_literals;
+using packet::SendVerdict;
+
+constexpr auto kWall = [] { return std::chrono::nanoseconds(1'700'000'000'000'000'000); };
+
+// One end of the tunnel: like a worker, without its thread.
+struct End {
+  explicit End(bool frames, Endpoint place)
+      : at(place), tables(frames, false, CaptureSource{frames, place.port, place.address}, 42) {
+    tables.now = Instant(1h);
+    tables.mtu = 1420;
+  }
+
+  void know(const End& other, const std::vector<std::string>& allowed, bool with_endpoint) {
+    PeerConfig peer = learned("other", allowed);
+    if (with_endpoint) peer.endpoint = other.at;
+    peer.keys.public_key = crypto::public_key_of(other.key);
+    set_peers({peer});
+  }
+  void set_peers(const std::vector<PeerConfig>& peers) {
+    std::vector<wg::PeerSettings> keys;
+    std::vector<std::shared_ptr<PeerRecord>> records;
+    for (const PeerConfig& peer : peers) {
+      keys.push_back(peer.keys);
+      records.push_back(std::make_shared<PeerRecord>());
+    }
+    transport.set_private_key(key);
+    PeerTable wanted(peers, records);
+    const std::vector<PeerIndex> places = wanted.places_of(tables.peers);
+    tables.replace_peers(std::move(wanted), places);
+    transport.set_peers(keys);
+    run_protocol();
+  }
+  void run_protocol() {
+    packet::Batch own;
+    transport.poll(own);
+    outside.send(own);
+    for (PeerIndex peer = transport.next_released(); peer != kNoPeer;
+         peer = transport.next_released())
+      outbound.send_staged(peer, transport.take_staged(peer));
+  }
+  void send(const Bytes& packet) {
+    inside.waiting.push_back(packet);
+    outbound.run(1000);
+    run_protocol();
+  }
+  std::uint64_t drops(DropReason reason) const { return tables.drops.packets(reason); }
+
+  const crypto::SecretKey key = crypto::SecretKey::generate_private();
+  Endpoint at;
+  Tables tables;
+  SimulatedInside inside;
+  SimulatedOutside outside;
+  Wireguard transport{tables, wg::Surroundings{&crypto::random_bytes, kWall}};
+  Outbound outbound{tables, transport, inside, outside};
+  Inbound inbound{tables, transport, inside, outside, outbound};
+};
+
+// Carries datagrams until none is on its way.
+struct Wire {
+  void run(End& a, End& b) {
+    while (!a.outside.sent.empty() || !b.outside.sent.empty()) {
+      carry(a, b);
+      carry(b, a);
+    }
+  }
+  void carry(End& from, End& to) {
+    for (Datagram& datagram : from.outside.sent) {
+      seen.push_back(datagram);
+      to.outside.waiting.push_back(
+          {datagram.bytes, from.at, to.at.address, false,
+           mark ? static_cast<std::uint8_t>(datagram.traffic_class | 3) : datagram.traffic_class});
+    }
+    from.outside.sent.clear();
+    to.inbound.run(1000);
+    to.run_protocol();
+  }
+  std::vector<Datagram> seen;
+  bool mark = false;  // "congestion experienced"
+};
+
+class WireguardTest : public ::testing::Test {
+ protected:
+  void meet(bool frames = false) {
+    client.emplace(frames, endpoint("10.0.2.7:1000"));
+    server.emplace(frames, endpoint("10.0.2.8:9090"));
+    client->know(*server, {"192.168.0.0/16", "fd53::/64"}, true);
+    server->know(*client, {"192.168.53.99/32", "fd53::99/128"}, false);
+  }
+  void run() { wire.run(*client, *server); }
+
+  std::optional<End> client;
+  std::optional<End> server;
+  Wire wire;
+};
+
+TEST_F(WireguardTest, CarriesPacketsBothWaysAfterTheFirstHasWaitedForTheHandshake) {
+  meet();
+  const Bytes there = ip_packet("192.168.53.99", "192.168.53.98");
+  const Bytes back = ip_packet("192.168.53.98", "192.168.53.99", 700);
+  client->send(there);
+  run();
+  EXPECT_THAT(server->inside.written, ::testing::ElementsAre(there));
+  server->send(back);
+  run();
+  EXPECT_THAT(client->inside.written, ::testing::ElementsAre(back));
+  EXPECT_EQ(server->tables.peers[0].endpoint, client->at);
+  EXPECT_NE(client->tables.peers[0].record->handshakes().last, Instant{});
+}
+
+TEST_F(WireguardTest, ShowsNothingOfThePayloadOutside) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98", 64));  // of bytes 0x5a
+  run();
+  for (const Datagram& datagram : wire.seen) {
+    const Bytes needle(16, 0x5a);
+    EXPECT_EQ(
+        std::search(datagram.bytes.begin(), datagram.bytes.end(), needle.begin(), needle.end()),
+        datagram.bytes.end());
+  }
+  EXPECT_EQ(wire.seen.back().bytes.size() % 16, 0u);
+}
+
+TEST_F(WireguardTest, CutsThePaddingOffSoThatEverySizeArrivesAsItWas) {
+  meet();
+  for (std::size_t size = 0; size < 40; ++size) {
+    const Bytes packet = ip_packet("192.168.53.99", "192.168.53.98", size);
+    server->inside.written.clear();
+    client->send(packet);
+    run();
+    EXPECT_THAT(server->inside.written, ::testing::ElementsAre(packet)) << size;
+  }
+}
+
+TEST_F(WireguardTest, DropsAPacketWhoseSourceThePeerMayNotUse) {
+  meet();
+  client->send(ip_packet("10.99.0.1", "192.168.53.98"));
+  run();
+  EXPECT_TRUE(server->inside.written.empty());
+  EXPECT_EQ(server->drops(DropReason::kSourceNotAllowed), 1u);
+}
+
+TEST_F(WireguardTest, MovesWithAPeerWhoseAddressChanges) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  client->at = endpoint("[2001:db8::7]:5000");
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  EXPECT_EQ(server->tables.peers[0].endpoint, client->at);
+}
+
+TEST_F(WireguardTest, RefusesReplayedAndForgedDatagramsWithACounterEach) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  Datagram data = wire.seen.back();
+  ASSERT_EQ(wg::type_of(data.bytes), wg::MessageType::kData);
+  const Endpoint attacker = endpoint("10.0.2.66:66");
+  server->inside.written.clear();
+  server->outside.waiting.push_back({data.bytes, attacker, server->at.address});
+  server->inbound.run(10);
+  data.bytes.back() ^= 1;
+  data.bytes[8] = 200;  // another counter
+  server->outside.waiting.push_back({data.bytes, attacker, server->at.address});
+  server->inbound.run(10);
+  EXPECT_TRUE(server->inside.written.empty());
+  EXPECT_EQ(server->drops(DropReason::kReplayed), 1u);
+  EXPECT_EQ(server->drops(DropReason::kNotAuthentic), 1u);
+  EXPECT_EQ(server->tables.peers[0].endpoint, client->at);
+}
+
+TEST_F(WireguardTest, ForgetsAPeerThatIsRemoved) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  server->inside.written.clear();
+  server->set_peers({});
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  EXPECT_TRUE(server->inside.written.empty());
+  EXPECT_EQ(server->drops(DropReason::kUnknownSession), 1u);
+}
+
+TEST_F(WireguardTest, CarriesCongestionInAndOut) {
+  meet();
+  Bytes packet = ip_packet("192.168.53.99", "192.168.53.98");
+  packet[1] = 2;  // ECT(0)
+  packet[10] = packet[11] = 0;
+  client->send(packet);
+  run();
+  EXPECT_EQ(wire.seen.back().traffic_class, 2);
+  wire.mark = true;
+  client->send(packet);
+  run();
+  ASSERT_EQ(server->inside.written.size(), 2u);
+  EXPECT_EQ(packet::IpView::parse(server->inside.written[0])->traffic_class(), 2);
+  EXPECT_EQ(packet::IpView::parse(server->inside.written[1])->traffic_class(), 3);
+}
+
+TEST_F(WireguardTest, MarksHandshakesAsTheKernelDoes) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  EXPECT_EQ(wire.seen[0].traffic_class, 0x88);
+  EXPECT_EQ(wire.seen[1].traffic_class, 0x88);
+}
+
+TEST_F(WireguardTest, CountsWhatWaitedInVain) {
+  meet();
+  for (int i = 0; i < 3; ++i) client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  for (int second = 0; second < 120; ++second) {
+    client->tables.now += 1s;
+    client->run_protocol();
+    client->outside.sent.clear();
+  }
+  EXPECT_EQ(client->drops(DropReason::kNoSession), 3u);
+  EXPECT_GT(client->tables.peers[0].record->handshakes().attempts, 10u);
+}
+
+TEST_F(WireguardTest, CarriesFramesBetweenItsOwnEnds) {
+  meet(true);
+  const Bytes there = frame("02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff");
+  client->send(there);
+  run();
+  ASSERT_EQ(server->inside.written.size(), 1u);
+  Bytes arrived = server->inside.written[0];
+  arrived.resize(there.size());  // with padding, as Ethernet has it
+  EXPECT_EQ(arrived, there);
+  const Bytes back = frame("02:00:00:00:00:02", "02:00:00:00:00:01");
+  server->send(back);
+  run();
+  ASSERT_EQ(client->inside.written.size(), 1u);
+}
+
+}  // namespace
+}  // namespace vpntun::dataplane
