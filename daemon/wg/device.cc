@@ -24,7 +24,8 @@ void Device::set_private_key(const crypto::SecretKey& private_key, Instant now) 
   for (const auto& [key, id] : state.roster.by_key()) {
     Peer& peer = *state.roster.at(id);
     if (peer.keypairs.sendable(now)) state.tell(peer, EventKind::kExpired);
-    peer.forget_keys();
+    peer.keypairs.clear();
+    peer.initiation.reset();
     peer.pair(state.identity, peer.pairing.preshared);
     const Duration interval = peer.timers.interval;
     peer.timers = {};
@@ -185,7 +186,10 @@ std::optional<Transmit> Device::State::take_due(Peer& peer, Instant now) noexcep
     timers.expiry = kNever;
     if (!peer.keypairs.sendable(now)) tell(peer, EventKind::kExpired);
   }
-  if (timers.zeroing <= now) peer.forget_keys();
+  if (timers.zeroing <= now) {
+    timers.zeroing = kNever;
+    peer.keypairs.clear();
+  }
   if (timers.silence <= now) {
     timers.silence = kNever;
     wish(peer, now);

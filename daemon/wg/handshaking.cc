@@ -99,11 +99,15 @@ bool Device::State::respond_to(Peer& peer, const Initiation& message, const Hand
   return true;
 }
 
+// A response is good until the initiation is due to be repeated, or was given up, or another
+// handshake was done. One that was held back longer would make a session here that is too old at
+// the other end, and what is sent with it would be lost.
 Arrival Device::State::take_response(const Response& message, Instant now) noexcept {
   const IndexTable::Entry* const entry = indices.find(message.receiver);
   if (!entry) return refused(Refusal::kUnknownIndex);
   if (entry->keypair) return refused(Refusal::kReplayed, entry->peer);
   Peer& peer = *roster.at(entry->peer);
+  if (peer.timers.initiation <= now) return refused(Refusal::kExpired, peer.id);
   const auto keys = finish(peer.initiation->state, *identity, peer.pairing, message, aead);
   if (!keys) {
     tell(peer, EventKind::kAnswerRefused);
@@ -111,7 +115,6 @@ Arrival Device::State::take_response(const Response& message, Instant now) noexc
   }
   peer.keypairs.add_ours(
       keypair_of(*keys, std::move(peer.initiation->index), message.sender, true, now));
-  peer.initiation.reset();
   peer.timers.session_derived(now);
   peer.timers.received(now);
   peer.timers.keepalive = now;  // confirms the session, unless data is sent first
@@ -140,7 +143,7 @@ std::optional<Transmit> Device::State::next_attempt(Peer& peer, Instant now) noe
   if (begun && peer.initiating_since + kRekeyAttemptTime <= now) {
     peer.timers.initiation = kNever;
     peer.timers.keepalive = kNever;
-    if (peer.timers.zeroing == kNever) peer.timers.session_derived(now);
+    peer.initiation.reset();
     tell(peer, EventKind::kHandshakeGivenUp);
     return std::nullopt;
   }
@@ -176,6 +179,7 @@ std::optional<Transmit> Device::State::initiation_to(Peer& peer, Instant now) no
 }
 
 void Device::State::handshake_done(Peer& peer, Instant now) noexcept {
+  peer.initiation.reset();
   peer.timers.initiation = kNever;
   peer.timers.expiry = peer.keypairs.current()->created + kRejectAfterTime;
   peer.attempts = 0;

@@ -41,8 +41,9 @@ std::size_t padded_size(std::size_t size, std::size_t mtu) noexcept {
 }
 
 void Keypairs::add_ours(std::unique_ptr<Keypair> keypair) noexcept {
-  previous_ = std::move(current_);
+  if (!apart_) previous_ = std::move(current_);
   current_ = std::move(keypair);
+  apart_ = false;
 }
 
 void Keypairs::add_theirs(std::unique_ptr<Keypair> keypair) noexcept {
@@ -54,19 +55,17 @@ void Keypairs::add_theirs(std::unique_ptr<Keypair> keypair) noexcept {
 // side then sends with its own, until one of them is renewed.
 bool Keypairs::confirm(const Keypair* keypair) noexcept {
   if (!next_ || keypair != next_.get()) return false;
-  if (current_ && next_->created <= current_->created) {
-    previous_ = std::move(next_);
-    return false;
-  }
-  previous_ = std::move(current_);
-  current_ = std::move(next_);
-  return true;
+  apart_ = current_ && next_->created <= current_->created;
+  previous_ = std::move(apart_ ? next_ : current_);
+  if (!apart_) current_ = std::move(next_);
+  return !apart_;
 }
 
 void Keypairs::clear() noexcept {
   previous_.reset();
   current_.reset();
   next_.reset();
+  apart_ = false;
 }
 
 }  // namespace vpntun::wg

@@ -68,6 +68,8 @@ class Keypairs {
   std::unique_ptr<Keypair> previous_;
   std::unique_ptr<Keypair> current_;
   std::unique_ptr<Keypair> next_;
+  bool apart_ =
+      false;  // the peer sends with previous_, not with current_: keep it rather than that
 };
 
 }  // namespace vpntun::wg

@@ -28,13 +28,6 @@ void Peer::pair(const std::optional<Identity>& own,
   }
 }
 
-void Peer::forget_keys() noexcept {
-  keypairs.clear();
-  initiation.reset();
-  timers.zeroing = kNever;
-  timers.expiry = kNever;
-}
-
 Timestamp Peer::next_timestamp(std::chrono::nanoseconds wall_clock) noexcept {
   const bool first = last_timestamp == std::chrono::nanoseconds::min();
   last_timestamp = first ? wall_clock : std::max(wall_clock, last_timestamp + kTimestampStep);

@@ -28,8 +28,6 @@ struct Peer {
   // Pairs anew with our own key (none: we have no key), and with another preshared key.
   void pair(const std::optional<Identity>& own,
             const std::optional<crypto::SecretKey>& preshared) noexcept;
-  // Wipes every key of every session and handshake.
-  void forget_keys() noexcept;
   // The label of an initiation that is sent now. It rises even when the wall clock was put back,
   // for the other side takes only ones that do.
   Timestamp next_timestamp(std::chrono::nanoseconds wall_clock) noexcept;
@@ -42,7 +40,7 @@ struct Peer {
   CookieJar cookies;
   Timers timers;
   Keypairs keypairs;
-  std::unique_ptr<Initiating> initiation;
+  std::unique_ptr<Initiating> initiation;  // only while initiating()
 
   Timestamp greatest_received{};
   Instant initiation_taken = kLongAgo;  // the last one of the peer

@@ -310,6 +310,25 @@ TEST(DeviceHandshake, AfterBothBeganAtOnceTheNextRekeyAgreesAgain) {
       12u);
 }
 
+TEST(DeviceHandshake, AfterBothBeganAtOnceNothingUnderWayIsLostByTheNextRekey) {
+  TwoDevices wire;
+  const Datagram of_a = initiation_of(wire, wire.a);
+  const Datagram of_b = initiation_of(wire, wire.b);
+  wire.deliver(wire.b, of_a);
+  wire.deliver(wire.a, of_b);
+  wire.settle();
+  wire.say(wire.a, "each sends");
+  wire.say(wire.b, "with its own");
+  wire.wait(6s);
+  wire.deliver(wire.b, initiation_of(wire, wire.a));
+  const Datagram response = only(wire.outbox(wire.b));
+  const auto from_a = wire.seal(wire.a, "x");
+  const auto from_b = wire.seal(wire.b, "x");
+  EXPECT_EQ(wire.deliver(wire.b, *from_a).kind, Kind::kData);
+  wire.deliver(wire.a, response);
+  EXPECT_EQ(wire.deliver(wire.a, *from_b).kind, Kind::kData);
+}
+
 TEST(DeviceHandshake, APeerThatLostItsStateComesBackByItself) {
   TwoDevices wire;
   wire.connect();

@@ -125,16 +125,33 @@ TEST_F(DeviceTime, KeysAreForgottenAfterThreeTimes180Seconds) {
   EXPECT_EQ(wire.deliver(wire.a, *datagram).refusal, Refusal::kUnknownIndex);
 }
 
-TEST_F(DeviceTime, AHandshakeThatCameToNothingIsForgottenToo) {
+TEST_F(DeviceTime, AHandshakeThatIsGivenUpIsForgotten) {
   wire.passes = nothing_passes;
   wire.a.device.wish_handshake(wire.a.peer, wire.now);
   wire.wait(90s);
-  const Datagram last = wire.sent.back().bytes;
-  ASSERT_EQ(wire.deliver(wire.b, last).kind, Kind::kHandshake);
-  const Datagram response = wire.outbox(wire.b).at(0);
-  wire.wait(3 * 180s);
-  EXPECT_EQ(wire.deliver(wire.a, response).refusal, Refusal::kUnknownIndex);
+  ASSERT_EQ(wire.deliver(wire.b, wire.sent.back().bytes).kind, Kind::kHandshake);
+  EXPECT_EQ(wire.deliver(wire.a, wire.outbox(wire.b).at(0)).refusal, Refusal::kUnknownIndex);
   EXPECT_EQ(wire.a.device.next_deadline(), kNever);
+}
+
+// The session would be as old at the other end as the response was late.
+TEST_F(DeviceTime, AResponseThatWasHeldBackIsRefused) {
+  wire.a.device.wish_handshake(wire.a.peer, wire.now);
+  wire.deliver(wire.b, wire.outbox(wire.a).at(0));
+  const Datagram response = wire.outbox(wire.b).at(0);
+  wire.now += 5min;  // asleep: the repetition is due, and was not sent yet
+  EXPECT_EQ(wire.deliver(wire.a, response).refusal, Refusal::kExpired);
+  EXPECT_FALSE(wire.a.device.status(wire.a.peer, wire.now).has_session);
+}
+
+TEST_F(DeviceTime, AHandshakeThatThePeerEndedLeavesNothingOfOurs) {
+  wire.a.device.wish_handshake(wire.a.peer, wire.now);
+  wire.deliver(wire.b, wire.outbox(wire.a).at(0));
+  const Datagram response = wire.outbox(wire.b).at(0);
+  wire.b.device.wish_handshake(wire.b.peer, wire.now);
+  wire.wait(5s);
+  ASSERT_TRUE(wire.a.device.status(wire.a.peer, wire.now).has_session);
+  EXPECT_EQ(wire.deliver(wire.a, response).refusal, Refusal::kUnknownIndex);
 }
 
 TEST_F(DeviceTime, AnInitiationIsRepeatedAfter5SecondsAndAJitterFor90SecondsAndThenGivenUp) {
