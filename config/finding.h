@@ -56,6 +56,8 @@ Loaded load_text(std::string_view text, const std::string& path, const std::stri
 std::string to_text(const std::vector<Finding>& findings, bool colour);
 // {"schema":"vpnctl.check/1","findings":[...]}
 std::string to_json(const std::vector<Finding>& findings);
+// "FILE:LINE:COL: KEY: MESSAGE", for a log.
+std::string line_of(const Finding& finding);
 // One line for a log or an error message: the first error, and how many more there are.
 std::string summary(const std::vector<Finding>& findings);
 // "3 errors, 0 warnings."

@@ -110,12 +110,16 @@ std::string to_json(const std::vector<Finding>& findings) {
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+std::string line_of(const Finding& finding) {
+  return fmt::format("{}: {}", position_of(finding), subject_of(finding));
+}
+
 std::string summary(const std::vector<Finding>& findings) {
   const auto first = std::find_if(findings.begin(), findings.end(), [](const Finding& each) {
     return each.severity == Severity::kError;
   });
   if (first == findings.end()) return "";
-  const std::string line = fmt::format("{}: {}", position_of(*first), subject_of(*first));
+  const std::string line = line_of(*first);
   const std::size_t others = count(findings, Severity::kError) - 1;
   return others == 0 ? line : fmt::format("{} (and {})", line, counted(others, "more error"));
 }

@@ -25,6 +25,11 @@ Colour health_colour(const std::string& health) {
   return health == "degraded" ? Colour::kYellow : Colour::kNone;
 }
 
+// A tunnel is listed without one only as long as it runs.
+bool profile_is_gone(const TunnelInfo& tunnel) {
+  return tunnel.profile_path.empty() && !tunnel.profile_valid;
+}
+
 // Health says nothing about a tunnel that does not run.
 std::string health_of(const TunnelInfo& tunnel) {
   return tunnel.running() ? tunnel.health : std::string();
@@ -72,7 +77,9 @@ std::string remarks(const TunnelInfo& tunnel, const Style& style) {
                        tunnel.name),
            Colour::kRed);
   }
-  if (!tunnel.profile_valid)
+  if (profile_is_gone(tunnel))
+    remark("the profile is gone; this is how it was started", Colour::kYellow);
+  else if (!tunnel.profile_valid)
     remark(fmt::format("the profile has errors. Run: vpnctl check {}", tunnel.name), Colour::kRed);
   else if (tunnel.profile_stale && tunnel.running())
     remark(fmt::format("the profile changed on disk. Run: vpnctl reload {}", tunnel.name),
@@ -157,6 +164,7 @@ std::string drop_text(const DropInfo& drop, std::uint64_t now_usec) {
 }
 
 std::string profile_text(const TunnelInfo& tunnel) {
+  if (profile_is_gone(tunnel)) return "gone; this is how it was started";
   if (tunnel.profile_path.empty()) return {};
   if (!tunnel.profile_valid)
     return fmt::format("{} (has errors: vpnctl check {})", tunnel.profile_path, tunnel.name);
@@ -219,6 +227,7 @@ std::string peers_text(const TunnelInfo& tunnel, const Style& style, std::uint64
 }
 
 std::string next_step(const TunnelInfo& tunnel) {
+  if (profile_is_gone(tunnel)) return {};
   if (!tunnel.profile_valid) return fmt::format("vpnctl check {}", tunnel.name);
   if (tunnel.state == "failed")
     return fmt::format(

@@ -65,7 +65,9 @@ std::optional<sdbus::Error> verdict_on(Action action, const sdbus::Error& error)
                               escaped(error.getMessage())));
   // What the shipped policy leaves to everybody.
   if (action == Action::kInspect) return std::nullopt;
-  return denied("polkit is not installed, so only root may do this");
+  const bool masked = error.getName() == "org.freedesktop.systemd1.UnitMasked";
+  return denied(
+      fmt::format("polkit is {}, so only root may do this", masked ? "masked" : "not installed"));
 }
 
 std::optional<sdbus::Error> verdict_on(Action action, bool authorised, bool challenge,

@@ -19,8 +19,7 @@ constexpr Duration kInterval = std::chrono::milliseconds(200);
 void Readiness::begin(std::function<void()> became_ready) {
   became_ready_ = std::move(became_ready);
   const bool waits = session_.profile().ready_when == config::ReadyWhen::kHandshake;
-  // A tunnel that was taken over was ready before.
-  if (!waits || session_.took_over() || session_.heard()) return be_ready();
+  if (!waits || session_.was_ready() || session_.heard()) return be_ready();
   tell_status(session_.status());
   next_look_ = loop_.add_timer(BootClock::now() + kInterval, [this] { look(); });
 }
@@ -31,6 +30,7 @@ void Readiness::look() {
 
 void Readiness::be_ready() {
   ready_ = true;
+  session_.remember_ready();
   tell_status(session_.status());
   became_ready_();
   service::notify_ready();

@@ -12,8 +12,7 @@ namespace vpntun::bus {
 
 class Readiness {
  public:
-  Readiness(const session::Session& session, service::Loop& loop)
-      : session_(session), loop_(loop) {}
+  Readiness(session::Session& session, service::Loop& loop) : session_(session), loop_(loop) {}
   Readiness(const Readiness&) = delete;
   Readiness& operator=(const Readiness&) = delete;
 
@@ -27,7 +26,7 @@ class Readiness {
   void look();
   void be_ready();
 
-  const session::Session& session_;
+  session::Session& session_;
   service::Loop& loop_;
   std::function<void()> became_ready_;
   bool ready_ = false;

@@ -31,8 +31,7 @@ config::Profile load_profile(const std::string& name, const std::vector<std::str
   if (!path) throw Error(ErrorKind::kNoSuchTunnel, "there is no profile {}.toml", name);
   config::Loaded loaded = config::load_file(*path, name, config::Reach::kCredentials);
   for (const config::Finding& finding : loaded.findings) {
-    const std::string line = fmt::format("{}:{}:{}: {}: {}", finding.file, finding.line,
-                                         finding.column, finding.key, finding.message);
+    const std::string line = config::line_of(finding);
     finding.severity == config::Severity::kError ? log::error("{}", line)
                                                  : log::warning("{}", line);
   }

@@ -151,9 +151,7 @@ Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session) {
       {"interface", text(tunnel.interface())},
       {"kind", text(tunnel.kind())},
       {"encryption", text(tunnel.encryption())},
-      {"profile-path", text(profile   ? profile->path
-                            : session ? session->profile_path
-                                      : "")},
+      {"profile-path", text(profile ? profile->path : "")},
       {"profile-stale", sdbus::Variant(tunnel.is_stale())},
       {"profile-valid", sdbus::Variant(profile && profile->valid)},
       {"unit", text(tunnel.unit())},

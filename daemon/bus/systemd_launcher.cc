@@ -50,9 +50,20 @@ std::string tunnel_of_unit(std::string_view path) {
 }
 
 LaunchFailure refused_by_systemd(const sdbus::Error& error) {
-  const bool busy = error.getName() == "org.freedesktop.systemd1.TransactionIsDestructive";
-  return {busy ? ErrorKind::kInProgress : ErrorKind::kLauncherFailed,
-          "systemd: " + error.getMessage()};
+  const std::string& name = error.getName();
+  const std::string text = escaped(error.getMessage(), 1000);
+  if (name == "org.freedesktop.systemd1.TransactionIsDestructive")
+    return {ErrorKind::kInProgress, "systemd: " + text};
+  // Its own answer, or that of the bus or of another systemd unit when it asked polkit.
+  const bool is_polkits = name == "org.freedesktop.DBus.Error.AccessDenied" ||
+                          name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired" ||
+                          text.find("polkit") != std::string::npos;
+  if (is_polkits)
+    return {ErrorKind::kFailed,
+            fmt::format("systemd does not let the manager do it ({}), because polkit does not run "
+                        "or has no rule for it (60-vpntun.rules); root's systemctl needs no polkit",
+                        text)};
+  return {ErrorKind::kLauncherFailed, "systemd: " + text};
 }
 
 bool has_job(const Dictionary& properties) {

@@ -28,9 +28,10 @@ TunnelObject::TunnelObject(Connection& connection, const manager::Manager& manag
 }
 
 TunnelObject::~TunnelObject() {
-  shielded("announce that a tunnel is gone", [this] {
+  try {
     getObject().emitInterfacesRemovedSignal({sdbus::InterfaceName(INTERFACE_NAME)});
-  })();
+  } catch (const sdbus::Error&) {  // the bus is gone, and with it whoever followed the tunnel
+  }
   unregisterAdaptor();
 }
 

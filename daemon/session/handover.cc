@@ -1,6 +1,7 @@
 #include "session/handover.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 
 #include <cerrno>
 #include <string>
@@ -19,6 +20,7 @@ using service::FdStore;
 const std::string kInterface = "tun";
 const std::string kSocket = "udp";
 const std::string kEndpoints = "endpoints";
+const std::string kReady = "ready";
 
 UniqueFd copy_of(int fd) {
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
@@ -45,7 +47,9 @@ auto adopt(const std::string& name, UniqueFd& left, Adopt adopt_it)
 }  // namespace
 
 Handover::Handover(FdStore store)
-    : store_(std::move(store)), left_interface_(store_.take(kInterface)) {}
+    : store_(std::move(store)),
+      left_interface_(store_.take(kInterface)),
+      ready_(store_.take(kReady)) {}
 
 Handover::~Handover() {
   if (released_) return;
@@ -55,7 +59,7 @@ Handover::~Handover() {
   interface_.reset();
   socket_.reset();
   memory_.reset();
-  store_.remove({kInterface, kSocket, kEndpoints});
+  store_.remove({kInterface, kSocket, kEndpoints, kReady});
 }
 
 std::optional<os::Netns> Handover::netns_before() const {
@@ -89,6 +93,7 @@ os::Tun Handover::interface(const config::Profile& profile) {
       kInterface, left_interface_, [&] { return os::Tun::adopt(left_interface_, pattern, kind); });
   took_over_ = tun.has_value();
   if (!tun) {
+    if (std::exchange(ready_, {})) store_.remove({kReady});
     if (left_interface_) {
       // The store may let go of its copy a moment later; the name has to be free now.
       os::delete_interface(left_interface_.get());
@@ -120,11 +125,19 @@ void Handover::remember(const std::vector<LearnedEndpoint>& learned) noexcept {
   if (memory_) memory_->write(learned);
 }
 
+void Handover::remember_ready() {
+  if (ready_) return;
+  ready_.reset(::eventfd(0, EFD_CLOEXEC));
+  if (!ready_) throw_errno(errno, "make the mark of a session that is ready");
+  store_.put(kReady, ready_.get(), FdStore::Evicted::kNever);
+}
+
 void Handover::release() {
   released_ = true;
   store_.put(kInterface, interface_.get(), FdStore::Evicted::kOnError);
   store_.put(kSocket, socket_.get(), FdStore::Evicted::kNever);
   store_.put(kEndpoints, memory_->fd(), FdStore::Evicted::kOnError);
+  if (ready_) store_.put(kReady, ready_.get(), FdStore::Evicted::kNever);
 }
 
 }  // namespace vpntun::session

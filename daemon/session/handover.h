@@ -32,10 +32,14 @@ class Handover {
   os::Tun interface(const config::Profile& profile);
   // interface() gave that of an earlier session.
   bool took_over() const noexcept { return took_over_; }
+  // That session's start was done.
+  bool was_ready() const noexcept { return static_cast<bool>(ready_); }
   // What was learned by the earlier session.
   std::vector<LearnedEndpoint> endpoints();
 
   void remember(const std::vector<LearnedEndpoint>& learned) noexcept;
+  // The start is done, also for the sessions that follow.
+  void remember_ready();
   // Another session follows: everything stays in the store. Stores it once more, for a service
   // manager that was restarted meanwhile.
   void release();
@@ -45,6 +49,7 @@ class Handover {
   UniqueFd left_interface_;  // of the earlier session, until interface() looked at it
   UniqueFd interface_;       // copies of what is in the store
   UniqueFd socket_;
+  UniqueFd ready_;  // says it by being there
   std::optional<EndpointMemory> memory_;
   bool took_over_ = false;
   bool released_ = false;

@@ -48,6 +48,8 @@ class Running {
   void on_changed(std::function<void()> changed) { changed_ = std::move(changed); }
   void on_broken(std::function<void(const Error&)> broken) { broken_ = std::move(broken); }
   bool took_over() const noexcept { return handover_.took_over(); }
+  bool was_ready() const noexcept { return handover_.was_ready(); }
+  void remember_ready() { handover_.remember_ready(); }
   bool heard() const;
   config::Dns dns() const;
   void set_dns_failure(std::string failure);

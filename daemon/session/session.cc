@@ -48,6 +48,14 @@ bool Session::took_over() const {
   return running_->took_over();
 }
 
+bool Session::was_ready() const {
+  return running_->was_ready();
+}
+
+void Session::remember_ready() {
+  running_->remember_ready();
+}
+
 bool Session::heard() const {
   return running_->heard();
 }

@@ -59,6 +59,9 @@ class Session {
 
   // Whether it goes on with what an earlier session left in place.
   bool took_over() const;
+  // Whether the start of that session was done; and that this one's is.
+  bool was_ready() const;
+  void remember_ready();
   // Whether a peer was heard since the session runs: a datagram of it was accepted.
   bool heard() const;
   // What the resolver is to be told now: [interface.dns] once a peer has an endpoint, nothing

@@ -66,6 +66,18 @@ def test_a_stop_ends_the_waiting_at_once(waiting):
         assert waiting.client.state("lab") == "stopped" and waiting.manager.session_pids() == []
 
 
+def test_a_restart_goes_on_waiting_until_a_peer_was_heard_and_later_ones_need_not(waiting):
+    with started(waiting) as (caller, serial):
+        restart = caller.send(caller.MANAGER, "Restart", "sa{sv}", "lab", {})
+        with pytest.raises(DBusError, match="stopped while starting"):
+            caller.reply(serial)
+        with pytest.raises(TimeoutError):
+            caller.reply(restart, seconds=1)
+        speak()
+        assert caller.reply(restart, seconds=5) == ("/org/vpntun1/tunnel/lab",)
+        assert waiting.client.restart("lab", seconds=5) == "/org/vpntun1/tunnel/lab"
+
+
 def test_a_session_started_elsewhere_is_starting_until_it_heard_its_peer(waiting):
     session = subprocess.Popen([program("vpntund"), "--session", "lab", "--profile-folder", waiting.manager.profiles],
                                env=waiting.manager.environment(), stderr=subprocess.DEVNULL)

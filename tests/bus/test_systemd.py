@@ -64,6 +64,17 @@ def test_a_start_ends_with_its_job(world):
     assert reply() == ("/org/vpntun1/tunnel/lab",)
 
 
+@pytest.mark.parametrize("name, text", [("org.freedesktop.systemd1.UnitMasked", "Unit polkit.service is masked."),
+                                        ("org.freedesktop.DBus.Error.AccessDenied", "Permission denied")])
+def test_when_systemd_does_not_let_the_manager_the_error_says_what_is_missing(world, name, text):
+    serial = world.client.send(world.client.MANAGER, "Start", "sa{sv}", "lab", {})
+    world.systemd.refuse(world.systemd.next_call("StartUnit"), name, text)
+    with pytest.raises(DBusError) as refused:
+        world.client.reply(serial)
+    assert refused.value.name == "org.vpntun1.Error.Failed"
+    assert text in refused.value.text and "polkit does not run" in refused.value.text
+
+
 def test_nobody_can_speak_for_systemd(world):
     if not has_other_users():
         pytest.skip("needs a second user: run the tests as root")

@@ -78,6 +78,16 @@ TEST(StatusCodec, ARunningTunnelIsTheSessionsStatusAndTheManagersView) {
   EXPECT_EQ(status.at("peers").get<std::vector<Dictionary>>().size(), 1U);
 }
 
+TEST(StatusCodec, AProfileThatIsGoneHasNoPath) {
+  manager::Tunnel tunnel = running_tunnel();
+  tunnel.set_profile(std::nullopt);
+  const Dictionary of_session = to_dictionary(full_status());
+  const Dictionary status = merged(tunnel, &of_session);
+  EXPECT_EQ(text(status, "profile-path"), "");
+  EXPECT_FALSE(status.at("profile-valid").get<bool>());
+  EXPECT_TRUE(status.at("profile-stale").get<bool>());
+}
+
 TEST(StatusCodec, ASessionCannotSayWhatIsTheManagersToSay) {
   const Dictionary of_session{{"state", sdbus::Variant(std::string("stopped"))},
                               {"unit", sdbus::Variant(std::string("evil.service"))},

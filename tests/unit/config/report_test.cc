@@ -83,6 +83,15 @@ TEST(Findings, in_one_line_are_the_first_error_and_a_number) {
             "(and 1 more error)");
 }
 
+TEST(Findings, in_a_log_have_no_empty_parts) {
+  EXPECT_EQ(line_of(findings_of("[tunnel]\nencryption = 1\n").at(0)),
+            summary(findings_of("[tunnel]\nencryption = 1\n")));
+  Finding finding;
+  finding.file = "lab.toml";
+  finding.message = "cannot read it";
+  EXPECT_EQ(line_of(finding), "lab.toml: cannot read it");
+}
+
 TEST(Findings, are_counted) {
   EXPECT_EQ(count_line({}), "0 errors, 0 warnings.");
   EXPECT_EQ(count_line(findings_of(kTwoMistakes)), "2 errors, 1 warning.");

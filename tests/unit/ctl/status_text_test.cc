@@ -120,6 +120,19 @@ TEST(Detail, OfAStoppedTunnelWithMistakesLeadsToCheck) {
 )");
 }
 
+TEST(Detail, OfATunnelWhoseProfileIsGoneSaysSo) {
+  TunnelInfo tunnel = tunnels()[0];
+  tunnel.profile_path.clear();
+  tunnel.profile_valid = false;
+  const std::string text = detail_text(tunnel, {}, kNowUsec);
+  EXPECT_NE(text.find("   Profile     gone; this is how it was started\n"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("vpnctl check"), std::string::npos) << text;
+  const std::string overview = overview_text({tunnel}, {});
+  EXPECT_NE(overview.find("lab: the profile is gone"), std::string::npos) << overview;
+  EXPECT_EQ(overview.find("vpnctl check"), std::string::npos) << overview;
+}
+
 TEST(Detail, PaintsTheMissingEncryptionRed) {
   const std::string text =
       detail_text(tunnels()[0], {.colour = true, .columns = 0, .rows = 0}, kNowUsec);
