@@ -107,6 +107,21 @@ TEST_P(Golden, EveryPacketIsOpenedAndMadeAgain) {
   }
 }
 
+TEST_P(Golden, EveryFlippedBitOfAPacketIsNoticed) {
+  const TransportKeys keys = finished();
+  for (const Json& packet : golden_.at("data")) {
+    const Octets sent = hex(packet.at("message"));
+    const auto key = (packet.at("sender") == "initiator" ? keys.send : keys.receive).expose();
+    for (std::size_t bit = 8 * 8; bit < sent.size() * 8; ++bit) {  // from the counter on
+      Octets bytes = sent;
+      bytes[bit / 8] ^= static_cast<std::uint8_t>(1 << (bit % 8));
+      const auto nonce = crypto::nonce_of(read_data_header(bytes).counter);
+      ASSERT_FALSE(aead_.open(key, nonce, {}, MutableBytes(bytes).subspan(kDataHeaderSize)))
+          << packet.at("frame") << " bit " << bit;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernel, Golden, testing::Range<std::size_t>(0, 4));
 
 TEST(GoldenData, IsAllThere) {
