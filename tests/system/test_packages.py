@@ -128,6 +128,7 @@ def test_a_removal_stops_the_tunnels_and_keeps_the_profiles(fresh):
 
 def test_a_purge_leaves_profiles_and_nothing_else(fresh, untouched, release):
     install(fresh, release)
+    fresh.systemctl("enable", UNIT, "vpntund-wait-online@home.service")
     fresh.run(["dpkg", "--purge", *NAMES], timeout=60)
     assert files(fresh) - untouched == {"/etc/vpntund", "/etc/vpntund/home.toml"}
     assert fresh.out("find /run -name '*vpntun*' 2>/dev/null || true") == ""
