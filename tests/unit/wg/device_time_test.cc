@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "allocations.h"
 #include "two_devices.h"
 
 namespace vpntun::wg {
@@ -394,6 +395,23 @@ TEST_F(DeviceTime, ARemovedPeerIsSilentAndItsNumberIsGivenAgainWithoutItsPast) {
   EXPECT_EQ(id, wire.a.peer);
   EXPECT_FALSE(wire.a.device.status(id, wire.now).has_session);
   EXPECT_FALSE(wire.a.device.poll_event());
+}
+
+// The private key, a preshared key, and through them every key that a session is derived from.
+TEST(DeviceKeys, AreWipedWhenAPeerOrTheDeviceGoes) {
+  for (const unsigned secret : {1u, 77u}) {
+    const crypto::SecretKey key = key_of(secret);
+    auto wire =
+        std::make_unique<TwoDevices>(PeerSettings{.public_key = {}, .preshared_key = key_of(77)});
+    wire->connect();
+    const FreedWith freed(key.expose());
+    wire->wait(6s);
+    wire->connect();
+    wire->b.device.remove(wire->b.peer);
+    wire->a.device.set_private_key(key_of(55), wire->now);
+    wire.reset();
+    EXPECT_EQ(freed.times(), 0u);
+  }
 }
 
 }  // namespace

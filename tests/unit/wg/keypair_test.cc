@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "allocations.h"
 #include "two_devices.h"
 
 namespace vpntun::wg {
@@ -141,6 +142,22 @@ TEST(Keypairs, OneThatIsConfirmedAfterAYoungerOneIsInUseOnlyReceives) {
   keypairs.add_ours(std::move(ours));
   EXPECT_FALSE(keypairs.confirm(older));
   EXPECT_EQ(keypairs.current(), younger);
+}
+
+TEST(Keypairs, KeysAreWipedWithTheirSession) {
+  const crypto::SecretKey key = key_of(1);
+  const FreedWith freed(key.expose());
+  {
+    auto unwiped = std::make_unique<std::array<std::uint8_t, crypto::kKeySize>>();
+    std::ranges::copy(key.expose(), unwiped->begin());
+  }
+  EXPECT_EQ(freed.times(), 1u) << "the test sees nothing";
+  Keypairs keypairs;
+  for (int i = 0; i < 3; ++i) keypairs.add_ours(made(kBorn));
+  keypairs.add_theirs(opposite(kBorn));
+  keypairs.add_theirs(opposite(kBorn));
+  keypairs.clear();
+  EXPECT_EQ(freed.times(), 1u);
 }
 
 }  // namespace
