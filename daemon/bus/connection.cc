@@ -93,7 +93,7 @@ void Connection::lose(const sdbus::Error& error) {
 // sd-bus compares a sender's well-known name with who sent it.
 sdbus::Slot Connection::follow_owners(const std::string& rule, OwnerChanged changed) {
   const auto received = [changed = std::move(changed)](sdbus::Message& message) {
-    if (message.getSender() != kDriver) return;
+    if (std::string(message.getSender()) != kDriver) return;
     std::string name, before, owner;
     message >> name >> before >> owner;
     changed(name, owner);
