@@ -110,6 +110,7 @@ std::string encode_base64(Bytes bytes) {
 }
 
 bool decode_base64(std::string_view text, MutableBytes out) noexcept {
+  if (out.empty()) return text.empty();  // the library wants a place to write to
   char joined = 0;  // libsodium 1.0.18 takes some bytes that are not ASCII for digits
   for (const char c : text) joined = static_cast<char>(joined | c);
   std::size_t size = 0;
@@ -262,6 +263,7 @@ void xaead_seal(std::span<const std::uint8_t, kKeySize> key,
 bool xaead_open(std::span<const std::uint8_t, kKeySize> key,
                 std::span<const std::uint8_t, kXNonceSize> nonce, Bytes associated,
                 MutableBytes bytes) noexcept {
+  if (bytes.size() < kTagSize) return false;
   return ::crypto_aead_xchacha20poly1305_ietf_decrypt(
              bytes.data(), nullptr, nullptr, bytes.data(), bytes.size(), associated.data(),
              associated.size(), nonce.data(), key.data()) == 0;
