@@ -104,7 +104,65 @@ Judgement unusable_name(const PeerFacts& peer) {
   }
 }
 
+// The peer's word of a WireGuard tunnel is a handshake.
+Judgement assess_handshakes(const PeerFacts& peer, Instant now) {
+  const dataplane::Handshakes& handshakes = peer.handshakes;
+  switch (state_of(handshakes, now)) {
+    case PeerState::kFresh:
+      return {Health::kHealthy, {}};
+    case PeerState::kStale:
+      return {Health::kUnknown,
+              {"idle", fmt::format("no traffic with peer {}, the last handshake was {:.0f} s ago; "
+                                   "the next packet begins another one",
+                                   peer.name, seconds(now - handshakes.last))}};
+    case PeerState::kNever:
+      return {Health::kUnknown,
+              {"no-handshake",
+               fmt::format("no handshake with peer {} yet: no packet asked for one", peer.name)}};
+    case PeerState::kConnecting:
+      break;
+  }
+  if (handshakes.answer_refused > handshakes.last)
+    return {Health::kFailing,
+            {"wrong-key",
+             fmt::format("peer {} answers, but with keys that do not fit: compare the public keys "
+                         "and the preshared key on both sides",
+                         peer.name)}};
+  if (handshakes.attempts > 1)
+    return {Health::kFailing,
+            {"no-answer",
+             fmt::format("{} handshakes with peer {} were not answered: it does not run at its "
+                         "endpoint, UDP does not pass, it does not know our public key, or our "
+                         "clock was set back",
+                         handshakes.attempts - 1, peer.name)}};
+  return {Health::kUnknown,
+          {"connecting", fmt::format("a handshake with peer {} is under way", peer.name)}};
+}
+
 }  // namespace
+
+std::string_view to_string(PeerState state) noexcept {
+  switch (state) {
+    case PeerState::kConnecting:
+      return "connecting";
+    case PeerState::kFresh:
+      return "fresh";
+    case PeerState::kStale:
+      return "stale";
+    case PeerState::kNever:
+      break;
+  }
+  return "never";
+}
+
+PeerState state_of(const dataplane::Handshakes& handshakes, Instant now) noexcept {
+  const bool fresh = handshakes.last != Instant{} && now - handshakes.last < kSessionTime;
+  // One that is renewed in time is not worth a word.
+  if (fresh && handshakes.attempts < 2) return PeerState::kFresh;
+  if (handshakes.under_way) return PeerState::kConnecting;
+  if (fresh) return PeerState::kFresh;
+  return handshakes.last == Instant{} ? PeerState::kNever : PeerState::kStale;
+}
 
 Exchange advanced(const Exchange& before, const ExchangeCounts& now) {
   Exchange after = before;
@@ -135,6 +193,7 @@ Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now) {
              fmt::format("the route to peer {} leads into the tunnel itself; add a route to its "
                          "endpoint outside, or take it out of allowed-ips",
                          peer.name)}};
+  if (peer.encrypted) return assess_handshakes(peer, now);
   const Exchange& exchange = peer.exchange;
   if (waits_in_vain(exchange, frames, now))
     return {Health::kFailing,

@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/time.h"
 #include "base/tunnel_state.h"
+#include "dataplane/peer.h"
 #include "session/host_config.h"
 
 namespace vpntun::session {
@@ -47,7 +48,20 @@ struct PeerFacts {
   std::string name_failure;  // of the last lookup; the public address with kPublicPlaintext
   bool endpoint_through_tunnel = false;  // the route to the endpoint leads into the tunnel itself
   Exchange exchange;
+  bool encrypted = false;  // what follows has a meaning
+  dataplane::Handshakes handshakes;
 };
+
+// What a WireGuard peer is, from its handshakes alone.
+enum class PeerState {
+  kNever,       // no handshake, and none is tried
+  kConnecting,  // no handshake yet, or not for long; one is tried
+  kFresh,       // a session can be used
+  kStale,       // the last session is too old; the next packet begins a new one
+};
+// never connecting fresh stale
+std::string_view to_string(PeerState state) noexcept;
+PeerState state_of(const dataplane::Handshakes& handshakes, Instant now) noexcept;
 
 struct Facts {
   std::string tunnel;
@@ -75,6 +89,8 @@ struct Assessment {
 
 inline constexpr Duration kReplyTime = std::chrono::seconds(10);
 inline constexpr Duration kAnswerTime = std::chrono::seconds(2);
+// The life of a WireGuard session: REJECT_AFTER_TIME of the paper, section 6.1.
+inline constexpr Duration kSessionTime = std::chrono::seconds(180);
 
 Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now);
 Assessment assess(const Facts& facts, Instant now);

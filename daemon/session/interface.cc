@@ -60,6 +60,7 @@ Mtu choose_mtu(os::NetlinkSocket& at_socket, const config::Profile& profile) {
   }
   InnerNeeds needs;
   needs.frames = profile.kind == config::Kind::kTap;
+  needs.encrypted = profile.encryption == config::Encryption::kWireguard;
   needs.ipv6 = speaks_ipv6(profile);
   return derive_mtu(paths, needs);
 }

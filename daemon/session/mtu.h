@@ -1,5 +1,5 @@
 // The inner MTU from the outer paths: what is left of the smallest of them after the headers that
-// the plain transport puts around a packet. Pure.
+// the transport puts around a packet. Pure.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,9 @@ struct Mtu {
 };
 
 struct InnerNeeds {
-  bool frames = false;  // TAP: an Ethernet header travels too
-  bool ipv6 = false;    // IPv6 inside, which needs 1280 bytes (RFC 8200, section 5)
+  bool frames = false;     // TAP: an Ethernet header travels too
+  bool encrypted = false;  // and WireGuard's header and tag
+  bool ipv6 = false;       // IPv6 inside, which needs 1280 bytes (RFC 8200, section 5)
 };
 
 // No path at all counts as one that is not known.

@@ -4,12 +4,11 @@
 
 namespace vpntun::session {
 
-bool PeerName::due(const Exchange& exchange, Instant now) const noexcept {
+bool PeerName::due(bool silent, Instant now) const noexcept {
   if (asking_) return false;
   if (!last_asked_) return true;
   if (!endpoint_) return now - *last_asked_ >= kRetryTime;
-  return exchange.unanswered_since != Instant{} && now - exchange.unanswered_since >= kSilence &&
-         now - *last_asked_ >= kSilence;
+  return silent && now - *last_asked_ >= kSilence;
 }
 
 void PeerName::asked(Instant now) noexcept {

@@ -39,9 +39,9 @@ class PeerName {
   const std::string& failure() const noexcept { return failure_; }
   const std::optional<Endpoint>& endpoint() const noexcept { return endpoint_; }
 
-  // Whether to look it up now: the first time, every kRetryTime until it works, and again when the
-  // peer has let packets wait for kSilence.
-  bool due(const Exchange& exchange, Instant now) const noexcept;
+  // Whether to look it up now: the first time, every kRetryTime until it works, and every kSilence
+  // while the peer is silent.
+  bool due(bool silent, Instant now) const noexcept;
   void asked(Instant now) noexcept;
   // A failed lookup keeps an endpoint that is there. Returns whether the endpoint is another one
   // than before.

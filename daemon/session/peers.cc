@@ -1,6 +1,8 @@
 #include "session/peers.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
@@ -27,23 +29,28 @@ Peers::Peers(const config::Profile& profile, service::Loop& loop, NameRules rule
 }
 
 void Peers::replace(const config::Profile& profile, NameRules rules) {
+  std::unordered_map<std::string_view, Entry*> former;
+  for (Entry& old : entries_) former.emplace(old.settings.name, &old);
   std::vector<Entry> entries;
+  entries.reserve(profile.peers.size());
   for (const config::Peer& settings : profile.peers) {
     Entry& entry = entries.emplace_back();
-    const auto known = std::ranges::find(entries_, settings.name,
-                                         [](const Entry& old) { return old.settings.name; });
-    if (known != entries_.end()) entry.exchange = known->exchange;
     entry.settings = settings;
-    if (settings.endpoints.empty() || settings.endpoints[0].address) continue;
-    if (known != entries_.end() && known->name && rules == rules_ &&
-        known->settings.endpoints == settings.endpoints) {
-      entry.name = known->name;
-      entry.question = known->question;
+    const auto known = former.find(settings.name);
+    if (known != former.end()) {
+      entry.exchange = known->second->exchange;
+      entry.attempts = known->second->attempts;
+    }
+    if (known != former.end() && rules == rules_ &&
+        known->second->settings.endpoints == settings.endpoints) {
+      entry.endpoints = known->second->endpoints;
+      entry.question = known->second->question;
     } else {
-      entry.name.emplace(settings.endpoints[0].host, settings.endpoints[0].port, rules);
-      entry.question = next_question_++;
+      entry.endpoints = EndpointList(settings.endpoints, rules);
+      entry.question = std::exchange(next_question_, next_question_ + settings.endpoints.size());
     }
   }
+  encrypted_ = profile.encryption == config::Encryption::kWireguard;
   rules_ = rules;
   entries_ = std::move(entries);
 }
@@ -54,11 +61,11 @@ std::vector<dataplane::PeerConfig> Peers::configs() const {
     dataplane::PeerConfig& config = configs.emplace_back();
     config.name = entry.settings.name;
     config.allowed_ips = entry.settings.allowed_ips;
-    config.learns = entry.settings.endpoints.empty();
-    if (!config.learns && entry.settings.endpoints[0].address)
-      config.endpoint =
-          Endpoint{*entry.settings.endpoints[0].address, entry.settings.endpoints[0].port};
-    if (entry.name) config.endpoint = entry.name->endpoint();
+    config.learns = encrypted_ || entry.endpoints.empty();
+    config.endpoint = entry.endpoints.endpoint();
+    config.keys.public_key = entry.settings.public_key;
+    config.keys.preshared_key = entry.settings.preshared_key;
+    config.keys.persistent_keepalive = std::chrono::seconds(entry.settings.persistent_keepalive);
   }
   return configs;
 }
@@ -67,18 +74,35 @@ bool Peers::advance(const dataplane::Snapshot& snapshot, Instant now) {
   bool active = false;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
-    const Exchange before = std::exchange(
-        entry.exchange, advanced(entry.exchange, counts_of(snapshot.peers[i].traffic)));
+    const dataplane::Snapshot::PeerState& state = snapshot.peers[i];
+    const Exchange before =
+        std::exchange(entry.exchange, advanced(entry.exchange, counts_of(state.traffic)));
     active = active || entry.exchange.rx_packets != before.rx_packets ||
              entry.exchange.tx_packets != before.tx_packets;
-    if (!entry.name) continue;
-    if (entry.name->due(entry.exchange, now)) {
-      entry.name->asked(now);
-      resolver_.ask(entry.question, entry.name->host(), entry.name->port());
-    }
-    active = active || !entry.name->endpoint();
+    if (entry.endpoints.empty()) continue;
+    const unsigned attempts = std::exchange(entry.attempts, state.handshakes.attempts);
+    const bool unanswered = entry.attempts > std::max(attempts, 1u);
+    if (encrypted_ && unanswered && entry.endpoints.turn())
+      resolved_(i, entry.endpoints.endpoint());
+    const bool silent = encrypted_
+                            ? entry.attempts > 1
+                            : entry.exchange.unanswered_since != Instant{} &&
+                                  now - entry.exchange.unanswered_since >= PeerName::kSilence;
+    ask_names(entry, silent, now);
+    active = active || !entry.endpoints.endpoint();
   }
   return active;
+}
+
+void Peers::ask_names(Entry& entry, bool silent, Instant now) {
+  std::size_t question = entry.question;
+  for (EndpointList::Candidate& candidate : entry.endpoints.candidates()) {
+    if (candidate.name && candidate.name->due(silent, now)) {
+      candidate.name->asked(now);
+      resolver_.ask(question, candidate.name->host(), candidate.name->port());
+    }
+    ++question;
+  }
 }
 
 std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
@@ -89,41 +113,54 @@ std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
     peer.name = entry.settings.name;
     peer.endpoint = snapshot.peers[i].endpoint;
     peer.exchange = advanced(entry.exchange, counts_of(snapshot.peers[i].traffic));
-    if (!entry.name) continue;
-    peer.endpoint = entry.name->endpoint();
-    peer.name_state = entry.name->state();
-    peer.name_failure = entry.name->failure();
+    peer.encrypted = encrypted_;
+    peer.handshakes = snapshot.peers[i].handshakes;
+    if (const PeerName* const name = entry.endpoints.name()) {
+      if (!encrypted_) peer.endpoint = name->endpoint();
+      peer.name_state = name->state();
+      peer.name_failure = name->failure();
+    }
   }
   return facts;
 }
 
-EndpointSource Peers::source_of(std::size_t peer, bool has_endpoint) const {
-  const Entry& entry = entries_[peer];
-  if (!has_endpoint) return EndpointSource::kNone;
-  if (entry.settings.endpoints.empty()) return EndpointSource::kLearned;
-  return entry.name ? EndpointSource::kResolved : EndpointSource::kConfigured;
+EndpointSource Peers::source_of(std::size_t peer, const std::optional<Endpoint>& endpoint) const {
+  const EndpointList& listed = entries_[peer].endpoints;
+  if (!endpoint) return EndpointSource::kNone;
+  if (listed.empty() || (encrypted_ && endpoint != listed.endpoint()))
+    return EndpointSource::kLearned;
+  return listed.name() != nullptr ? EndpointSource::kResolved : EndpointSource::kConfigured;
 }
 
 void Peers::take_answer(std::size_t question, const NameAnswer& answer) {
-  const auto entry = std::ranges::find_if(
-      entries_, [&](const Entry& each) { return each.name && each.question == question; });
-  if (entry == entries_.end()) return;  // the peer is gone, or its endpoint another one
-  const auto peer = static_cast<std::size_t>(entry - entries_.begin());
-  PeerName& name = *entry->name;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    std::vector<EndpointList::Candidate>& candidates = entries_[i].endpoints.candidates();
+    const std::size_t at = question - entries_[i].question;  // wraps round for another's
+    if (at < candidates.size() && candidates[at].name)
+      return follow_name(i, candidates[at], answer);
+  }
+  // The peer is gone, or its endpoint another one.
+}
+
+void Peers::follow_name(std::size_t peer, EndpointList::Candidate& candidate,
+                        const NameAnswer& answer) {
+  Entry& entry = entries_[peer];
+  PeerName& name = *candidate.name;
+  const std::optional<Endpoint> endpoint = entry.endpoints.endpoint();
   const NameState before = name.state();
   const bool moved = name.answered(answer);
   if (moved && name.endpoint())
     log::event(log::Event::kNameResolved,
-               {.peer = entry->settings.name, .endpoint = name.endpoint()->to_string()},
-               "peer {}: {} is {}", entry->settings.name, name.host(),
-               name.endpoint()->to_string());
+               {.peer = entry.settings.name, .endpoint = name.endpoint()->to_string()},
+               "peer {}: {} is {}", entry.settings.name, name.host(), name.endpoint()->to_string());
   else if (name.state() != before)
     log::event(
         log::Event::kNameFailed,
-        {.peer = entry->settings.name,
+        {.peer = entry.settings.name,
          .reason = name.state() == NameState::kPublicPlaintext ? "public-plaintext" : "unresolved"},
-        "peer {}: {} cannot be used: {}", entry->settings.name, name.host(), name.failure());
-  if (moved || name.state() != before) resolved_(peer, name.endpoint());
+        "peer {}: {} cannot be used: {}", entry.settings.name, name.host(), name.failure());
+  if (entry.endpoints.settle(endpoint) || name.state() != before)
+    resolved_(peer, entry.endpoints.endpoint());
 }
 
 }  // namespace vpntun::session

@@ -9,8 +9,8 @@
 #include "config/profile.h"
 #include "dataplane/worker.h"
 #include "service/loop.h"
+#include "session/endpoint_list.h"
 #include "session/health.h"
-#include "session/peer_name.h"
 #include "session/resolver.h"
 #include "session/status.h"
 
@@ -18,7 +18,8 @@ namespace vpntun::session {
 
 class Peers {
  public:
-  // resolved: a name's endpoint is another one than before (nullopt: not to be used any longer).
+  // A configured endpoint is another one than before: a name was resolved, or it is the next one's
+  // turn (nullopt: none can be used any longer).
   using Resolved = std::function<void(std::size_t peer, const std::optional<Endpoint>& endpoint)>;
 
   Peers(const config::Profile& profile, service::Loop& loop, NameRules rules,
@@ -35,18 +36,23 @@ class Peers {
   bool advance(const dataplane::Snapshot& snapshot, Instant now);
   // What is known of each peer, with counters newer than those of the last advance().
   std::vector<PeerFacts> facts(const dataplane::Snapshot& snapshot) const;
-  EndpointSource source_of(std::size_t peer, bool has_endpoint) const;
+  EndpointSource source_of(std::size_t peer, const std::optional<Endpoint>& endpoint) const;
 
  private:
   struct Entry {
-    std::size_t question = 0;  // as which its name is looked up; of this entry only
+    std::size_t question = 0;  // as which its first name is looked up, the others follow; of this
+                               // entry only
     config::Peer settings;
-    std::optional<PeerName> name;
+    EndpointList endpoints;
     Exchange exchange;
+    unsigned attempts = 0;  // handshakes begun since the last success, at the last look
   };
 
+  void ask_names(Entry& entry, bool silent, Instant now);
   void take_answer(std::size_t question, const NameAnswer& answer);
+  void follow_name(std::size_t peer, EndpointList::Candidate& candidate, const NameAnswer& answer);
 
+  bool encrypted_ = false;
   NameRules rules_;
   std::vector<Entry> entries_;
   std::size_t next_question_ = 0;

@@ -39,6 +39,11 @@ void or_warn(Work work) {
   }
 }
 
+// Who reads a datagram on its way reads nothing.
+bool may_be_public(const config::Profile& profile) {
+  return profile.allow_public_plaintext || profile.encryption != config::Encryption::kNone;
+}
+
 void log_health(const Assessment& assessment) {
   const Reason reason = assessment.reason();
   log::event(log::Event::kHealthChanged, {.reason = reason.code}, "health: {}{}{}",
@@ -104,8 +109,7 @@ void Running::bring_up() {
   peers_.emplace(profile_, loop_, name_rules(profile_), namespaces_.lookup_at_socket(),
                  [this](std::size_t peer, const std::optional<Endpoint>& endpoint) {
                    worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
-                   look_at_host();
-                   look();
+                   look_at_host_soon();
                  });
   start_worker(std::move(tun), std::move(socket));
 
@@ -117,7 +121,7 @@ void Running::bring_up() {
 }
 
 NameRules Running::name_rules(const config::Profile& profile) const {
-  return {.allow_public = profile.allow_public_plaintext, .ipv6 = outer_ipv6_};
+  return {.allow_public = may_be_public(profile), .ipv6 = outer_ipv6_};
 }
 
 std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted) const {
@@ -129,6 +133,7 @@ std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted
 void Running::start_worker(os::Tun tun, os::UdpSocket socket) {
   dataplane::WorkerOptions options;
   options.frames = profile_.kind == config::Kind::kTap;
+  options.encrypted = profile_.encryption == config::Encryption::kWireguard;
   options.allow_public_plaintext = profile_.allow_public_plaintext;
   options.listen_port = port_;
   options.local = outer_source_;
@@ -136,7 +141,9 @@ void Running::start_worker(os::Tun tun, os::UdpSocket socket) {
                                                 std::make_unique<os::UdpSocket>(std::move(socket)),
                                                 std::move(options));
   std::vector<dataplane::PeerConfig> peers = peers_->configs();
-  recall(handover_.endpoints(), profile_.allow_public_plaintext, peers);
+  recall(handover_.endpoints(), may_be_public(profile_), peers);
+  worker_->set_mtu(mtu_.bytes);
+  worker_->set_private_key(profile_.interface.private_key);
   worker_->set_peers(peers);
   worker_->start();
   worker_source_ =
@@ -212,7 +219,7 @@ void Running::look() {
   if (next == shown_) return;
   if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
   for (std::size_t i = 0; i < seen.peers.size(); ++i)
-    if (profile_.peers[i].endpoints.empty())
+    if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
       log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
   shown_ = std::move(next);
   if (changed_) changed_();
@@ -227,15 +234,19 @@ void Running::plan_look(Instant when) {
 // changes of routes or by datagrams from ever new places.
 void Running::look_at_host_soon() {
   host_changed_ = true;
+  look_soon();
+}
+
+void Running::look_soon() {
   const Instant soon = loop_.now() + kNoticeDelay;
   if (soon < next_look_) plan_look(soon);
 }
 
 void Running::take_events() {
-  bool moved = false;
+  std::vector<std::size_t> peers;
   for (dataplane::Event& event : worker_->take_events()) {
-    if (std::holds_alternative<dataplane::PeerNews>(event)) {
-      moved = true;
+    if (const auto* news = std::get_if<dataplane::PeerNews>(&event)) {
+      peers.push_back(news->peer);
     } else if (std::holds_alternative<dataplane::Alive>(event)) {
       if (alive_) std::exchange(alive_, {})();
     } else if (std::holds_alternative<dataplane::InsideGone>(event)) {
@@ -248,7 +259,16 @@ void Running::take_events() {
                  "a capture ended, {} records lost", ended->lost);
     }
   }
-  if (!moved) return;
+  if (!peers.empty()) take_news(peers);
+}
+
+// Where a peer is may change the way there; how its handshakes go, only the health.
+void Running::take_news(const std::vector<std::size_t>& peers) {
+  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const bool moved = std::ranges::any_of(peers, [&](std::size_t peer) {
+    return snapshot.peers[peer].endpoint != shown_.peers[peer].endpoint;
+  });
+  if (!moved) return look_soon();
   remember_endpoints();
   look_at_host_soon();
 }
@@ -312,6 +332,9 @@ void Running::apply(const config::Profile& next) {
   }
   peers_->replace(next, name_rules(next));
   worker_->set_allow_public_plaintext(next.allow_public_plaintext);
+  worker_->set_mtu(mtu.bytes);
+  if (!(next.interface.private_key == profile_.interface.private_key))
+    worker_->set_private_key(next.interface.private_key);
   worker_->set_peers(peers_->configs());
   profile_ = next;
   wanted_ = wanted;
@@ -347,14 +370,15 @@ Status Running::status() {
   status.mtu_derivation = mtu_.derivation;
   status.masquerade = masquerade_->installed();
   for (std::size_t i = 0; i < status.peers.size(); ++i)
-    status.peers[i].endpoint_source = peers_->source_of(i, status.peers[i].endpoint.has_value());
+    status.peers[i].endpoint_source = peers_->source_of(i, status.peers[i].endpoint);
   return status;
 }
 
 bool Running::heard() const {
   const dataplane::Snapshot snapshot = worker_->snapshot();
-  return std::ranges::any_of(snapshot.peers, [](const dataplane::Snapshot::PeerState& peer) {
-    return peer.traffic.last_rx != Instant{};
+  const bool encrypted = profile_.encryption == config::Encryption::kWireguard;
+  return std::ranges::any_of(snapshot.peers, [&](const dataplane::Snapshot::PeerState& peer) {
+    return encrypted ? peer.handshakes.last != Instant{} : peer.traffic.last_rx != Instant{};
   });
 }
 

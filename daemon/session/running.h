@@ -72,7 +72,9 @@ class Running {
   void look();
   void plan_look(Instant when);
   void look_at_host_soon();
+  void look_soon();
   void take_events();
+  void take_news(const std::vector<std::size_t>& peers);
   void take_notices();
   void break_with(const Error& error);
   void remember_endpoints();

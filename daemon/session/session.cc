@@ -8,19 +8,8 @@
 #include "session/running.h"
 
 namespace vpntun::session {
-namespace {
-
-// Nothing may travel readable that was meant to be encrypted.
-config::Profile supported(config::Profile profile) {
-  if (profile.encryption != config::Encryption::kNone)
-    throw Error(ErrorKind::kNotSupported, "this build has no tunnels with encryption yet");
-  return profile;
-}
-
-}  // namespace
-
 Session::Session(config::Profile profile, service::Loop& loop, service::FdStore store)
-    : running_(std::make_unique<Running>(supported(std::move(profile)), loop, std::move(store))) {}
+    : running_(std::make_unique<Running>(std::move(profile), loop, std::move(store))) {}
 
 Session::~Session() = default;
 

@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/tunnel_state.h"
 #include "config/profile.h"
+#include "session/health.h"
 
 namespace vpntun::session {
 
@@ -26,13 +27,20 @@ struct Traffic {
 
 struct PeerStatus {
   std::string name;
-  std::string configured_endpoint;  // empty: learned
+  std::string configured_endpoint;  // the list of the profile, joined by ", "; empty: learned
   std::optional<Endpoint> endpoint;
   EndpointSource endpoint_source = EndpointSource::kNone;
   std::vector<IpPrefix> allowed_ips;
   Traffic traffic;
   std::uint64_t last_received_usec = 0;
   std::uint64_t last_sent_usec = 0;
+  // With WireGuard.
+  std::string public_key;  // base64; empty: the plain transport
+  bool has_preshared_key = false;
+  std::uint16_t persistent_keepalive = 0;  // seconds; 0: off
+  PeerState state = PeerState::kNever;
+  std::uint64_t latest_handshake_usec = 0;
+  std::uint32_t handshake_attempts = 0;  // since the last one that succeeded
   Health health = Health::kUnknown;
   Reason reason;
 };
@@ -61,6 +69,7 @@ struct Status {
   std::vector<std::string> routes;  // "192.168.60.0/24"
   std::vector<std::string> dns_servers;
   std::vector<std::string> dns_domains;  // "corp.example", "~lab.example"
+  std::string public_key;                // base64, of our own; empty: the plain transport
   std::uint16_t listen_port = 0;
   std::uint32_t mtu = 0;
   std::string mtu_derivation;  // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"

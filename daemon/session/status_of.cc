@@ -18,6 +18,16 @@ Traffic traffic_of(const dataplane::Traffic& traffic) {
   return {traffic.rx_packets, traffic.rx_bytes, traffic.tx_packets, traffic.tx_bytes};
 }
 
+void add_handshakes(PeerStatus& peer, const config::Peer& settings,
+                    const dataplane::Handshakes& handshakes) {
+  peer.public_key = settings.public_key.to_string();
+  peer.has_preshared_key = settings.preshared_key.has_value();
+  peer.persistent_keepalive = settings.persistent_keepalive;
+  peer.state = state_of(handshakes, BootClock::now());
+  peer.latest_handshake_usec = date_of(handshakes.last);
+  peer.handshake_attempts = handshakes.attempts;
+}
+
 }  // namespace
 
 std::vector<std::string> texts_of(const std::vector<IpPrefix>& prefixes) {
@@ -52,11 +62,16 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
     status.drops.push_back({std::string(dataplane::code(drop.reason)),
                             std::string(dataplane::text(drop.reason)), drop.packets, drop.last,
                             date_of(drop.last_time)});
+  const bool encrypted = profile.encryption == config::Encryption::kWireguard;
+  if (encrypted)
+    status.public_key = crypto::public_key_of(profile.interface.private_key).to_string();
   for (std::size_t i = 0; i < seen.peers.size(); ++i) {
     const config::Peer& settings = profile.peers[i];
     PeerStatus& peer = status.peers.emplace_back();
     peer.name = settings.name;
-    if (!settings.endpoints.empty()) peer.configured_endpoint = settings.endpoints[0].to_string();
+    for (const config::EndpointSpec& endpoint : settings.endpoints)
+      peer.configured_endpoint +=
+          (peer.configured_endpoint.empty() ? "" : ", ") + endpoint.to_string();
     peer.endpoint = seen.peers[i].endpoint;
     peer.allowed_ips = settings.allowed_ips;
     peer.traffic = traffic_of(snapshot.peers[i].traffic);
@@ -64,6 +79,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
     peer.last_sent_usec = date_of(snapshot.peers[i].traffic.last_tx);
     peer.health = assessment.peers[i].health;
     peer.reason = assessment.peers[i].reason;
+    if (encrypted) add_handshakes(peer, settings, snapshot.peers[i].handshakes);
   }
   return status;
 }
