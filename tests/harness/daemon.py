@@ -83,9 +83,9 @@ class Manager:
                 return
 
     def write_profile(self, name, text):
-        """Puts NAME.toml in place at once, as an editor does."""
+        """Puts NAME.toml in place at once, as an editor does; keys in it are nobody else's to read."""
         path = os.path.join(self.profiles, name + ".toml")
-        with open(path + ".new", "w", encoding="utf-8") as file:
+        with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
         os.rename(path + ".new", path)
         return path

@@ -7,12 +7,12 @@ def _lines(table):
     return "".join(f"{key.replace('_', '-')} = {json.dumps(value)}\n" for key, value in table.items())
 
 
-def profile(kind="tun", description="test", peers=(), routing=None, netns=None, **interface):
+def profile(kind="tun", description="test", peers=(), routing=None, netns=None, encryption="none", **interface):
     """interface: the keys of [interface]; netns: a namespace to join with its socket, or the keys of [netns]."""
     if isinstance(netns, str):
         netns = {"mode": "join", "name": netns, "socket": "inside"}
     text = _lines({"version": 1, "description": description})
-    text += "[tunnel]\n" + _lines({"kind": kind, "encryption": "none"})
+    text += "[tunnel]\n" + _lines({"kind": kind, "encryption": encryption})
     text += "[interface]\n" + _lines(interface)
     if routing:
         text += "[routing]\n" + _lines(routing)
@@ -23,6 +23,6 @@ def profile(kind="tun", description="test", peers=(), routing=None, netns=None, 
     return text
 
 
-def peer(name, *allowed_ips, endpoint="learn"):
+def peer(name, *allowed_ips, endpoint="learn", **keys):
     """Without allowed IPs: a peer of a TAP tunnel."""
-    return {"name": name, "endpoint": endpoint, **({"allowed-ips": list(allowed_ips)} if allowed_ips else {})}
+    return {"name": name, "endpoint": endpoint, **({"allowed-ips": list(allowed_ips)} if allowed_ips else {}), **keys}

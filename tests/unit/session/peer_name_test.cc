@@ -25,9 +25,9 @@ PeerName name_with(NameRules rules = {}) {
 TEST(PeerName, IsLookedUpAtOnceAndOneQuestionAtATime) {
   PeerName name = name_with();
   EXPECT_EQ(name.state(), NameState::kPending);
-  EXPECT_TRUE(name.due({}, kStart));
+  EXPECT_TRUE(name.due(false, kStart));
   name.asked(kStart);
-  EXPECT_FALSE(name.due({}, kStart + 1h));
+  EXPECT_FALSE(name.due(false, kStart + 1h));
 }
 
 TEST(PeerName, IsTriedAgainEveryTenSecondsUntilItWorks) {
@@ -36,28 +36,27 @@ TEST(PeerName, IsTriedAgainEveryTenSecondsUntilItWorks) {
   EXPECT_FALSE(name.answered(kNotFound));
   EXPECT_EQ(name.state(), NameState::kFailed);
   EXPECT_EQ(name.failure(), "Name or service not known");
-  EXPECT_FALSE(name.due({}, kStart + 9s));
-  EXPECT_TRUE(name.due({}, kStart + 10s));
+  EXPECT_FALSE(name.due(false, kStart + 9s));
+  EXPECT_TRUE(name.due(false, kStart + 10s));
   name.asked(kStart + 10s);
   EXPECT_TRUE(name.answered(answer_of({"10.0.2.8:9090"})));
   EXPECT_EQ(name.state(), NameState::kResolved);
   EXPECT_EQ(name.endpoint(), endpoint("10.0.2.8:9090"));
-  EXPECT_FALSE(name.due({}, kStart + 1h));
+  EXPECT_FALSE(name.due(false, kStart + 1h));
 }
 
-TEST(PeerName, IsLookedUpAgainWhenThePeerIsSilent) {
+TEST(PeerName, IsLookedUpAgainEveryThirtySecondsWhileThePeerIsSilent) {
   PeerName name = name_with();
   name.asked(kStart);
   name.answered(answer_of({"10.0.2.8:9090"}));
-  Exchange exchange;
-  exchange.unanswered_since = kStart + 100s;
-  EXPECT_FALSE(name.due(exchange, kStart + 129s));
-  EXPECT_TRUE(name.due(exchange, kStart + 130s));
-  name.asked(kStart + 130s);
+  EXPECT_FALSE(name.due(true, kStart + 29s));
+  EXPECT_FALSE(name.due(false, kStart + 30s));
+  EXPECT_TRUE(name.due(true, kStart + 30s));
+  name.asked(kStart + 30s);
   EXPECT_TRUE(name.answered(answer_of({"10.0.2.9:9090"})));
   EXPECT_EQ(name.endpoint(), endpoint("10.0.2.9:9090"));
-  EXPECT_FALSE(name.due(exchange, kStart + 159s));
-  EXPECT_TRUE(name.due(exchange, kStart + 160s));
+  EXPECT_FALSE(name.due(true, kStart + 59s));
+  EXPECT_TRUE(name.due(true, kStart + 60s));
 }
 
 TEST(PeerName, KeepsAnAddressThatIsStillAmongTheAnswers) {
