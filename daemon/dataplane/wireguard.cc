@@ -94,7 +94,6 @@ Outcome Wireguard::seal(packet::Packet& packet) noexcept {
     return Outcome::taken();
   }
   packet.bytes = *datagram;
-  packet.may_be_cut = true;
   return Outcome::passed();
 }
 
@@ -143,7 +142,6 @@ void Wireguard::poll(packet::Batch& datagrams) noexcept {
     if (!transmit->answer && (index == kNoPeer || !tables_.peers[index].endpoint)) continue;
     packet::Packet& datagram = datagrams.append_copy(transmit->datagram());
     datagram.peer = index;
-    datagram.may_be_cut = true;
     datagram.remote = transmit->answer ? *transmit->answer : *tables_.peers[index].endpoint;
     if (index != kNoPeer) datagram.local = tables_.peers[index].local;
     if (wg::type_of(datagram.bytes) != wg::MessageType::kData)

@@ -55,11 +55,12 @@ static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO && IP_PMTUDISC_DONT == IPV6_PMT
 void set_options(int fd, Family family, const UdpOptions& options, std::string_view attempted) {
   set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, attempted);
   set_option(fd, IPPROTO_IP, IP_RECVTOS, 1, attempted);
-  set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, attempted);
+  const int discovery = options.may_fragment ? IP_PMTUDISC_DONT : IP_PMTUDISC_DO;
+  set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, discovery, attempted);
   if (family == Family::kIpv6) {
     set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, attempted);
     set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, attempted);
-    set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, attempted);
+    set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discovery, attempted);
   }
   if (static_cast<int>(options.mark) != get_option(fd, SOL_SOCKET, SO_MARK))
     set_option(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);

@@ -39,8 +39,8 @@ struct Packet {
   IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
   std::uint8_t traffic_class = 0;  // outside: DSCP and ECN of the outer header
-  bool may_be_cut = false;  // outside: its datagram may be fragmented, as a last resort
-  std::uint64_t pair = 0;   // ties inner and outer packet together in captures; 0 = nobody captures
+  bool may_be_cut = false;         // outside: its datagram may be fragmented, as a last resort
+  std::uint64_t pair = 0;  // ties inner and outer packet together in captures; 0 = nobody captures
   SendVerdict verdict = SendVerdict::kSent;  // after a send
   std::uint32_t path_mtu = 0;     // bytes of the outer packet, with verdict kTooBig; 0 = unknown
   std::int32_t error_number = 0;  // errno, with verdict kRefused

@@ -1,7 +1,9 @@
-// The real data plane without the daemon around it: bench_worker INTERFACE PORT PEER_ENDPOINT. Ends
-// on SIGTERM.
+// The real data plane without the daemon around it: bench_worker INTERFACE PORT PEER_ENDPOINT
+// [OWN OTHER]. Encrypted when both ends are numbered: an end's private key is 32 bytes of its
+// number. Ends on SIGTERM.
 #include <signal.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -11,9 +13,20 @@
 #include "os/tun.h"
 #include "os/udp.h"
 
+namespace {
+
+vpntun::crypto::SecretKey key_of(const char* number) {
+  std::array<std::uint8_t, vpntun::crypto::kKeySize> bytes{};
+  bytes.fill(static_cast<std::uint8_t>(std::atoi(number)));
+  return vpntun::crypto::SecretKey(bytes);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) try {
   using namespace vpntun;
-  if (argc != 4) throw Error(ErrorKind::kInvalidArguments, "INTERFACE PORT PEER_ENDPOINT");
+  if (argc != 4 && argc != 6)
+    throw Error(ErrorKind::kInvalidArguments, "INTERFACE PORT PEER_ENDPOINT [OWN OTHER]");
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
@@ -21,6 +34,7 @@ int main(int argc, char** argv) try {
 
   dataplane::WorkerOptions options;
   options.listen_port = static_cast<std::uint16_t>(std::atoi(argv[2]));
+  options.encrypted = argc == 6;
   dataplane::Worker worker(
       std::make_unique<os::Tun>(os::Tun::open(argv[1], os::TunKind::kTun)),
       std::make_unique<os::UdpSocket>(os::UdpSocket::bind(options.listen_port)), options);
@@ -29,6 +43,12 @@ int main(int argc, char** argv) try {
   peer.learns = false;
   peer.endpoint = Endpoint::parse(argv[3]);
   peer.allowed_ips = {*IpPrefix::parse("0.0.0.0/0")};
+  if (options.encrypted) {
+    peer.learns = true;
+    peer.keys.public_key = crypto::public_key_of(key_of(argv[5]));
+    worker.set_private_key(key_of(argv[4]));
+    worker.set_mtu(1420);
+  }
   worker.set_peers({peer});
   worker.start();
 
