@@ -155,7 +155,7 @@ void check_loops(const Draft& draft, Report& report) {
   if (apart || profile.routing.mode == RouteMode::kOff || profile.routing.table != 0) return;
   PrefixSet routed;
   const auto add = [&](const IpPrefix& prefix) {
-    if (prefix.length > 0 || !draft.is_wireguard()) routed.insert(prefix);
+    if (prefix.length > 0) routed.insert(prefix);
   };
   if (profile.routing.mode == RouteMode::kListed)
     for (const auto& route : draft.routes) add(route.value);

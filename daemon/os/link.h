@@ -62,5 +62,9 @@ void set_promote_secondaries_v4(NetlinkSocket& netlink, unsigned index, bool on)
 // (os/sysctl.h).
 unsigned rp_filter_v4(NetlinkSocket& netlink, unsigned index);
 void set_rp_filter_v4(NetlinkSocket& netlink, unsigned index, unsigned mode);
+// src_valid_mark: whether rp_filter looks up the way back with the mark of the packet. On when this
+// or conf/all is on.
+bool src_valid_mark_v4(NetlinkSocket& netlink, unsigned index);
+void set_src_valid_mark_v4(NetlinkSocket& netlink, unsigned index, bool on);
 
 }  // namespace vpntun::os

@@ -81,4 +81,12 @@ void set_rp_filter_v4(NetlinkSocket& netlink, unsigned index, unsigned mode) {
   set_setting(netlink, index, IPV4_DEVCONF_RP_FILTER, mode, "rp_filter");
 }
 
+bool src_valid_mark_v4(NetlinkSocket& netlink, unsigned index) {
+  return get_setting(netlink, index, IPV4_DEVCONF_SRC_VMARK, "src_valid_mark") != 0;
+}
+
+void set_src_valid_mark_v4(NetlinkSocket& netlink, unsigned index, bool on) {
+  set_setting(netlink, index, IPV4_DEVCONF_SRC_VMARK, on ? 1 : 0, "src_valid_mark");
+}
+
 }  // namespace vpntun::os

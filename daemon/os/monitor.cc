@@ -12,6 +12,8 @@ namespace vpntun::os {
 namespace {
 
 constexpr std::size_t kReceiveBytes = 65536;
+// The kernel's headers have names of the older form for the other groups only.
+constexpr std::uint32_t kIpv6RuleGroup = 1u << (RTNLGRP_IPV6_RULE - 1);
 
 void append_notice(const nlmsghdr& message, std::vector<Notice>& notices) {
   switch (message.nlmsg_type) {
@@ -29,6 +31,11 @@ void append_notice(const nlmsghdr& message, std::vector<Notice>& notices) {
     case RTM_DELROUTE:
       if (const auto route = parse_route(message))
         notices.push_back(RouteNotice{*route, message.nlmsg_type == RTM_DELROUTE});
+      break;
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      if (const auto rule = parse_rule(message))
+        notices.push_back(RuleNotice{*rule, message.nlmsg_type == RTM_DELRULE});
       break;
     default:
       break;
@@ -49,8 +56,8 @@ Monitor::Monitor()
   if (!fd_) throw_errno(errno, kAttempted);
   sockaddr_nl local{};
   local.nl_family = AF_NETLINK;
-  local.nl_groups =
-      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+                    RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | kIpv6RuleGroup;
   if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&local), sizeof(local)) < 0)
     throw_errno(errno, kAttempted);
 }

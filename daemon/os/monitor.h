@@ -1,5 +1,5 @@
-// Notices of changed links, addresses and routes in the network namespace the calling thread had
-// when it was opened. Caller: session/ on its loop. Thread: control.
+// Notices of changed links, addresses, routes and routing rules in the network namespace the
+// calling thread had when it was opened. Caller: session/ on its loop. Thread: control.
 #pragma once
 
 #include <span>
@@ -10,6 +10,7 @@
 #include "os/address.h"
 #include "os/link.h"
 #include "os/route.h"
+#include "os/rule.h"
 
 namespace vpntun::os {
 
@@ -25,10 +26,14 @@ struct RouteNotice {
   Route route;
   bool removed = false;
 };
+struct RuleNotice {
+  Rule rule;
+  bool removed = false;
+};
 // The kernel could not keep up: anything may have changed, look again.
 struct NoticesLost {};
 
-using Notice = std::variant<LinkNotice, AddressNotice, RouteNotice, NoticesLost>;
+using Notice = std::variant<LinkNotice, AddressNotice, RouteNotice, RuleNotice, NoticesLost>;
 
 // Pure: the notices in a datagram of the subscription.
 std::vector<Notice> parse_notices(std::span<const std::uint8_t> datagram);

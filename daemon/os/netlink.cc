@@ -65,8 +65,10 @@ void NetlinkMessage::put_address(std::uint16_t attribute, const IpAddress& addre
   mnl_attr_put(header_, attribute, address.bytes().size(), address.bytes().data());
 }
 
-NetlinkSocket::NetlinkSocket()
-    : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)), buffer_(kReceiveBytes) {
+static_assert(NETLINK_ROUTE == 0);
+
+NetlinkSocket::NetlinkSocket(int protocol)
+    : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)), buffer_(kReceiveBytes) {
   constexpr std::string_view kAttempted = "open a netlink socket";
   if (!fd_) throw_errno(errno, kAttempted);
   set_option(fd_.get(), SOL_NETLINK, NETLINK_EXT_ACK, 1, kAttempted);

@@ -55,7 +55,8 @@ struct NetlinkAnswer {
 
 class NetlinkSocket {
  public:
-  NetlinkSocket();
+  // protocol: NETLINK_ROUTE (0), NETLINK_NETFILTER.
+  explicit NetlinkSocket(int protocol = 0);
 
   int fd() const noexcept { return fd_.get(); }
 

@@ -1,5 +1,8 @@
 #include "os/nft.h"
 
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
@@ -13,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
+#include "os/netlink.h"
 
 namespace vpntun::os {
 namespace {
@@ -28,8 +32,7 @@ struct Outcome {
 void require_nftables() {
   const UniqueFd probe(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
   if (!probe)
-    throw Error(ErrorKind::kNotSupported,
-                "this kernel has no nftables (module nf_tables), which masquerading needs");
+    throw Error(ErrorKind::kNotSupported, "this kernel has no nftables (module nf_tables)");
 }
 
 Outcome run(const std::string& commands) {
@@ -63,46 +66,57 @@ bool is_plain(const std::string& name) {
 
 }  // namespace
 
-std::string masquerade_table(const std::string& tunnel) {
+std::string table_name(NftTable table, const std::string& tunnel) {
   if (!is_plain(tunnel) || tunnel.size() > 200)
     throw Error(ErrorKind::kInvalidArguments, "\"{}\" cannot name an nftables table",
                 escaped(tunnel));
-  return "vpntun_" + tunnel;
+  switch (table) {
+    case NftTable::kReplyPath:
+      return "vpntun-routing_" + tunnel;
+    case NftTable::kKillSwitch:
+      return "vpntun-killswitch_" + tunnel;
+    default:
+      return "vpntun_" + tunnel;
+  }
 }
 
-void install_masquerade(const std::string& tunnel, const std::string& interface) {
-  const std::string table = masquerade_table(tunnel);
+const std::string& checked_interface(const std::string& interface) {
   if (!is_plain(interface) || interface.size() >= IFNAMSIZ)
-    throw Error(ErrorKind::kInvalidArguments, "masquerade: \"{}\" cannot be used as interface name",
+    throw Error(ErrorKind::kInvalidArguments, "nftables: \"{}\" cannot be used as interface name",
                 escaped(interface));
-  // Adding before deleting makes the deletion succeed whether or not there was a table.
-  const Outcome outcome = run(
-      fmt::format("add table inet {0}\n"
-                  "delete table inet {0}\n"
-                  "add table inet {0}\n"
-                  "add chain inet {0} postrouting {{ type nat hook postrouting priority 100; "
-                  "policy accept; }}\n"
-                  "add rule inet {0} postrouting iifname \"{1}\" oifname != \"{1}\" masquerade\n",
-                  table, interface));
+  return interface;
+}
+
+// Adding before deleting makes the deletion succeed whether or not there was a table.
+void replace_table(const std::string& table, const std::string& commands,
+                   const std::string& that_does) {
+  const Outcome outcome = run(fmt::format(
+      "add table inet {0}\ndelete table inet {0}\nadd table inet {0}\n{1}", table, commands));
   if (!outcome.done)
-    throw_refused(outcome, fmt::format("install the nftables table {} that masquerades {}", table,
-                                       interface));
+    throw_refused(outcome, fmt::format("install the nftables table {} {}", table, that_does));
 }
 
-bool remove_masquerade(const std::string& tunnel) {
-  const std::string table = masquerade_table(tunnel);
-  const Outcome outcome = run(fmt::format("delete table inet {}\n", table));
+bool remove_table(NftTable table, const std::string& tunnel) {
+  const std::string name = table_name(table, tunnel);
+  const Outcome outcome = run(fmt::format("delete table inet {}\n", name));
   if (!outcome.done && !says(outcome, "No such file or directory"))
-    throw_refused(outcome, fmt::format("remove the nftables table {}", table));
+    throw_refused(outcome, fmt::format("remove the nftables table {}", name));
   return outcome.done;
 }
 
-bool masquerade_installed(const std::string& tunnel) {
-  const std::string table = masquerade_table(tunnel);
-  const Outcome outcome = run(fmt::format("list table inet {}\n", table));
-  if (!outcome.done && !says(outcome, "No such file or directory"))
-    throw_refused(outcome, fmt::format("look for the nftables table {}", table));
-  return outcome.done;
+// By message, not by libnftables, which would read all of the ruleset: this is asked often.
+bool table_installed(NftTable table, const std::string& tunnel) {
+  require_nftables();
+  const std::string name = table_name(table, tunnel);
+  NetlinkSocket netlink(NETLINK_NETFILTER);
+  NetlinkMessage message((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE, 0);
+  message.put_header<nfgenmsg>().nfgen_family = NFPROTO_INET;
+  mnl_attr_put_strz(message.header(), NFTA_TABLE_NAME, name.c_str());
+  const std::string attempted = fmt::format("look for the nftables table {}", name);
+  const NetlinkAnswer answer = netlink.ask(message, attempted);
+  if (answer.error_number == ENOENT || answer.error_number == EINVAL) return false;
+  if (answer.error_number != 0) throw_refusal(answer, attempted);
+  return true;
 }
 
 }  // namespace vpntun::os

@@ -27,13 +27,14 @@ void build(NetlinkMessage& message, const Route& route) {
   rtmsg& info = message.put_header<rtmsg>();
   info.rtm_family = family_number(destination.address);
   info.rtm_dst_len = static_cast<std::uint8_t>(destination.length);
-  info.rtm_table = RT_TABLE_MAIN;
+  info.rtm_table = RT_TABLE_UNSPEC;  // RTA_TABLE has room for all numbers
   info.rtm_protocol = route.protocol;
   info.rtm_type = RTN_UNICAST;
   const bool on_link = !route.gateway && destination.address.is_v4();
   info.rtm_scope = on_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   message.put_address(RTA_DST, destination.address);
   nlmsghdr* header = message.header();
+  mnl_attr_put_u32(header, RTA_TABLE, route.table);
   if (route.index != 0) mnl_attr_put_u32(header, RTA_OIF, route.index);
   if (route.gateway) message.put_address(RTA_GATEWAY, *route.gateway);
   if (route.source) message.put_address(RTA_PREFSRC, *route.source);
@@ -47,13 +48,36 @@ void build(NetlinkMessage& message, const Route& route) {
 std::string describe(NetlinkSocket& netlink, const Route& route) {
   std::string text = route.destination.network().to_string();
   if (route.gateway) text += " via " + route.gateway->to_string();
+  if (route.table != kMainTable) text += fmt::format(" table {}", route.table);
   if (route.index == 0) return text;
   const std::optional<Link> link = find_link(netlink, route.index);
   return text + " dev " + (link ? link->name : std::to_string(route.index));
 }
 
+// Those for which wanted(route) holds.
+template <typename Wanted>
+std::vector<Route> list(NetlinkSocket& netlink, unsigned index, Wanted wanted) {
+  std::vector<Route> routes;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    NetlinkMessage message(RTM_GETROUTE, 0);
+    message.put_header<rtmsg>().rtm_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
+    if (index != 0) mnl_attr_put_u32(message.header(), RTA_OIF, index);
+    const std::size_t before = routes.size();
+    netlink.dump(
+        message, "list the routes", [&] { routes.resize(before); },
+        [&](const nlmsghdr& part) {
+          const std::optional<Route> route = parse_route(part);
+          // Without IPv6 the kernel answers for the families it has.
+          if (!route || route->destination.address.family() != family) return;
+          if ((index == 0 || route->index == index) && wanted(*route)) routes.push_back(*route);
+        });
+  }
+  return routes;
+}
+
 [[noreturn]] void throw_conflict(NetlinkSocket& netlink, const Route& route) {
-  for (const Route& existing : list_routes(netlink)) {
+  const auto in_table = [&](const Route& each) { return each.table == route.table; };
+  for (const Route& existing : list(netlink, 0, in_table)) {
     if (existing.destination != route.destination.network() ||
         existing.metric != effective_metric(route))
       continue;
@@ -170,8 +194,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   if (info.rtm_type != RTN_UNICAST || (info.rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
 
   const RouteAttributes attributes = read_attributes(message);
-  const std::uint32_t table = attributes.table == 0 ? info.rtm_table : attributes.table;
-  if (table != RT_TABLE_MAIN || attributes.beyond_us) return std::nullopt;
+  if (attributes.beyond_us) return std::nullopt;
 
   const Family family = info.rtm_family == AF_INET ? Family::kIpv4 : Family::kIpv6;
   Route route;
@@ -186,6 +209,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.metric = attributes.metric;
   route.mtu = attributes.mtu;
   route.protocol = info.rtm_protocol;
+  route.table = attributes.table == 0 ? info.rtm_table : attributes.table;
   return route;
 }
 
@@ -210,22 +234,11 @@ void remove_route(NetlinkSocket& netlink, const Route& route) {
 }
 
 std::vector<Route> list_routes(NetlinkSocket& netlink, unsigned index) {
-  std::vector<Route> routes;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    NetlinkMessage message(RTM_GETROUTE, 0);
-    message.put_header<rtmsg>().rtm_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
-    if (index != 0) mnl_attr_put_u32(message.header(), RTA_OIF, index);
-    const std::size_t before = routes.size();
-    netlink.dump(
-        message, "list the routes", [&] { routes.resize(before); },
-        [&](const nlmsghdr& part) {
-          const std::optional<Route> route = parse_route(part);
-          // Without IPv6 the kernel answers for the families it has.
-          if (!route || route->destination.address.family() != family) return;
-          if (index == 0 || route->index == index) routes.push_back(*route);
-        });
-  }
-  return routes;
+  return list(netlink, index, [](const Route& route) { return route.table == kMainTable; });
+}
+
+std::vector<Route> list_routes_beside_main(NetlinkSocket& netlink, unsigned index) {
+  return list(netlink, index, [](const Route& route) { return route.table != kMainTable; });
 }
 
 std::size_t sweep_routes(NetlinkSocket& netlink, std::uint8_t protocol) {

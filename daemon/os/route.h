@@ -1,6 +1,6 @@
-// Routes of the main table, and the kernel's own answer to "where would this packet go", in the
-// namespace of the socket passed. Our routes carry kRouteProtocol, so that leftovers of a crash are
-// found. Callers: session/, the lab. Thread: the socket's.
+// Routes, and the kernel's own answer to "where would this packet go", in the namespace of the
+// socket passed. Our routes carry kRouteProtocol, so that leftovers of a crash are found. Callers:
+// session/, the lab. Thread: the socket's.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include "base/address.h"
 #include "os/netlink.h"
+#include "os/rule.h"
 
 namespace vpntun::os {
 
@@ -25,11 +26,12 @@ struct Route {
   std::uint32_t metric = 0;               // 0: the kernel's default (IPv4 0, IPv6 1024)
   std::uint32_t mtu = 0;                  // bytes; 0: the link's
   std::uint8_t protocol = kRouteProtocol;
+  std::uint32_t table = kMainTable;
   bool operator==(const Route&) const = default;
 };
 
 // Pure: an RTM_NEWROUTE or RTM_DELROUTE message; nullopt if it is malformed, of another family, a
-// multipath route, or not a unicast route of the main table.
+// multipath route, or not a unicast route.
 std::optional<Route> parse_route(const nlmsghdr& message);
 
 // Errors: kRouteConflict (the same destination and metric exists; the text names its interface),
@@ -40,7 +42,9 @@ void remove_route(NetlinkSocket& netlink, const Route& route);
 // Unicast routes of the main table, both families: through one interface, which must exist, or (0)
 // all. The kernel picks them out, so that a full table elsewhere costs little.
 std::vector<Route> list_routes(NetlinkSocket& netlink, unsigned index = 0);
-// Removes every route with this protocol number; returns how many.
+// Those through an interface that are in any other table.
+std::vector<Route> list_routes_beside_main(NetlinkSocket& netlink, unsigned index);
+// Removes every route of the main table with this protocol number; returns how many.
 std::size_t sweep_routes(NetlinkSocket& netlink, std::uint8_t protocol = kRouteProtocol);
 
 struct RouteQuery {

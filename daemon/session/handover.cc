@@ -71,14 +71,16 @@ std::optional<os::Netns> Handover::netns_before() const {
   }
 }
 
-os::UdpSocket Handover::socket(const config::Profile& profile) {
+os::UdpSocket Handover::socket(const config::Profile& profile, std::uint32_t mark) {
+  os::UdpOptions options;
+  options.mark = mark;
   const std::uint16_t port = profile.interface.listen_port;
   UniqueFd left = store_.take(kSocket);
   std::optional<os::UdpSocket> socket =
-      adopt(kSocket, left, [&] { return os::UdpSocket::adopt(left, port); });
+      adopt(kSocket, left, [&] { return os::UdpSocket::adopt(left, port, options); });
   if (!socket) {
     if (std::exchange(left, {})) store_.remove({kSocket});
-    socket.emplace(os::UdpSocket::bind(port));
+    socket.emplace(os::UdpSocket::bind(port, options));
     store_.put(kSocket, socket->fd(), FdStore::Evicted::kNever);
   }
   socket_ = copy_of(socket->fd());

@@ -28,7 +28,7 @@ class Handover {
 
   // Each once, in the network namespace the thing belongs into. Errors: as of UdpSocket::bind and
   // Tun::open.
-  os::UdpSocket socket(const config::Profile& profile);
+  os::UdpSocket socket(const config::Profile& profile, std::uint32_t mark);
   os::Tun interface(const config::Profile& profile);
   // interface() gave that of an earlier session.
   bool took_over() const noexcept { return took_over_; }

@@ -68,6 +68,10 @@ void find_host_faults(const Facts& facts, std::vector<Ranked>& found) {
   if (!facts.masquerade_failure.empty())
     degraded("masquerade-failed",
              fmt::format("masquerading could not be set up: {}", facts.masquerade_failure));
+  if (!facts.routing_failure.empty()) degraded("default-route", facts.routing_failure);
+  if (!facts.kill_switch_failure.empty())
+    degraded("kill-switch",
+             fmt::format("packets may leave past the tunnel: {}", facts.kill_switch_failure));
   if (!facts.dns_failure.empty()) degraded("dns-unavailable", facts.dns_failure);
 }
 

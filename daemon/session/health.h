@@ -71,6 +71,8 @@ struct Facts {
   std::vector<std::string> forwarding_off;  // interfaces where IPv4 forwarding was wanted
   bool forwarding_v6_off = false;           // wanted, and off in this namespace
   std::string masquerade_failure;           // empty: not wanted, or installed
+  std::string routing_failure;              // of the default route by policy routing; empty: none
+  std::string kill_switch_failure;          // empty: not wanted, or its rules are there
   std::string dns_failure;                  // empty: not wanted, or systemd-resolved knows
   std::vector<PeerFacts> peers;
 };

@@ -8,12 +8,12 @@
 #include "base/log.h"
 #include "os/link.h"
 #include "os/nft.h"
+#include "session/kill_switch.h"
+#include "session/policy_routing.h"
 
 namespace vpntun::session {
 
 namespace {
-
-constexpr std::string_view kForwardingMark = "vpntun-forwarding-";
 
 bool has_name(const os::Link& link, const std::string& name) {
   const std::vector<std::string>& names = link.alternative_names;
@@ -101,22 +101,27 @@ Resolver::Lookup Namespaces::lookup_at_socket() const {
   };
 }
 
-Forwarding::Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
-                       const std::vector<std::string>& interfaces)
-    : netlink_(netlink), tunnel_(std::move(tunnel)) {
+const InterfaceSwitch::Kind InterfaceSwitch::kForwarding = {
+    "forwarding", "vpntun-forwarding-", os::forwarding_v4, os::set_forwarding_v4};
+const InterfaceSwitch::Kind InterfaceSwitch::kSrcValidMark = {
+    "src_valid_mark", "vpntun-src-valid-mark-", os::src_valid_mark_v4, os::set_src_valid_mark_v4};
+
+InterfaceSwitch::InterfaceSwitch(const Kind& kind, os::NetlinkSocket& netlink, std::string tunnel,
+                                 const std::vector<std::string>& interfaces)
+    : kind_(kind), netlink_(netlink), tunnel_(std::move(tunnel)) {
   for (const os::Link& link : os::list_links(netlink_)) {
     if (!has_name(link, mark(link.index)) || is_any_of(link, interfaces)) continue;
-    log::notice("forwarding on {}, of an earlier run, is given up", link.name);
+    log::notice("{} on {}, of an earlier run, is given up", kind_.name, link.name);
     leave(link.name, link.index);
   }
   replace(interfaces);
 }
 
-Forwarding::~Forwarding() {
+InterfaceSwitch::~InterfaceSwitch() {
   leave_from(0);
 }
 
-void Forwarding::replace(const std::vector<std::string>& interfaces) {
+void InterfaceSwitch::replace(const std::vector<std::string>& interfaces) {
   const std::size_t before = settings_.size();
   try {
     for (const std::string& name : interfaces)
@@ -132,7 +137,7 @@ void Forwarding::replace(const std::vector<std::string>& interfaces) {
   leave_from(static_cast<std::size_t>(stay - settings_.begin()));
 }
 
-bool Forwarding::holds(const std::string& name) const {
+bool InterfaceSwitch::holds(const std::string& name) const {
   const auto link = os::find_link(netlink_, name);
   return std::ranges::any_of(settings_, [&](const Setting& setting) {
     return setting.name == name && link && setting.index == link->index;
@@ -140,49 +145,49 @@ bool Forwarding::holds(const std::string& name) const {
 }
 
 // A mark is there before forwarding is on, and looked for after: on without a mark is not ours.
-void Forwarding::switch_on(const std::string& name) {
+void InterfaceSwitch::switch_on(const std::string& name) {
   const unsigned index = os::get_link(netlink_, name).index;
-  const bool on = os::forwarding_v4(netlink_, index);
+  const bool on = kind_.is_on(netlink_, index);
   const bool marked = !on || is_marked(index);
   settings_.push_back({name, index, marked});
   if (!marked) return;
   os::add_alternative_name(netlink_, index, mark(index));
-  os::set_forwarding_v4(netlink_, index, true);
+  kind_.set(netlink_, index, true);
 }
 
-void Forwarding::leave(const std::string& name, unsigned index) noexcept {
+void InterfaceSwitch::leave(const std::string& name, unsigned index) noexcept {
   try {
     if (!os::find_link(netlink_, index)) return;
     os::remove_alternative_name(netlink_, index, mark(index));
     if (is_marked(index)) return;
-    os::set_forwarding_v4(netlink_, index, false);
+    kind_.set(netlink_, index, false);
     // Another tunnel may have come in between, and found it on.
-    if (is_marked(index)) os::set_forwarding_v4(netlink_, index, true);
+    if (is_marked(index)) kind_.set(netlink_, index, true);
   } catch (const std::exception& error) {
-    log::warning("give up forwarding on {}: {}", name, error.what());
+    log::warning("give up {} on {}: {}", kind_.name, name, error.what());
   }
 }
 
-void Forwarding::leave_from(std::size_t first) noexcept {
+void InterfaceSwitch::leave_from(std::size_t first) noexcept {
   for (; settings_.size() > first; settings_.pop_back())
     if (settings_.back().marked) leave(settings_.back().name, settings_.back().index);
 }
 
-bool Forwarding::is_marked(unsigned index) const {
+bool InterfaceSwitch::is_marked(unsigned index) const {
   const os::Link link = os::get_link(netlink_, index);
   return std::any_of(link.alternative_names.begin(), link.alternative_names.end(),
-                     [](const std::string& name) { return name.starts_with(kForwardingMark); });
+                     [&](const std::string& name) { return name.starts_with(kind_.mark); });
 }
 
 // A name belongs to one interface only, so it has the index in it.
-std::string Forwarding::mark(unsigned index) const {
-  return fmt::format("{}{}-{}", kForwardingMark, index, tunnel_);
+std::string InterfaceSwitch::mark(unsigned index) const {
+  return fmt::format("{}{}-{}", kind_.mark, index, tunnel_);
 }
 
-std::vector<std::string> Forwarding::off() const {
+std::vector<std::string> InterfaceSwitch::off() const {
   std::vector<std::string> names;
   for (const Setting& setting : settings_)
-    if (!os::find_link(netlink_, setting.index) || !os::forwarding_v4(netlink_, setting.index))
+    if (!os::find_link(netlink_, setting.index) || !kind_.is_on(netlink_, setting.index))
       names.push_back(setting.name);
   return names;
 }
@@ -197,7 +202,7 @@ void Masquerade::replace(bool wanted) {
   try {
     namespaces_.at_interface([&] {
       if (wanted) return os::install_masquerade(tunnel_, interface_);
-      if (os::remove_masquerade(tunnel_) && !installed_)
+      if (os::remove_table(os::NftTable::kMasquerade, tunnel_) && !installed_)
         log::notice("masquerading of an earlier run removed");
     });
     installed_ = wanted;
@@ -211,7 +216,7 @@ void Masquerade::replace(bool wanted) {
 Masquerade::~Masquerade() {
   if (!installed_) return;
   try {
-    namespaces_.at_interface([&] { return os::remove_masquerade(tunnel_); });
+    namespaces_.at_interface([&] { return os::remove_table(os::NftTable::kMasquerade, tunnel_); });
   } catch (const Error& error) {
     log::warning("{}", error.what());
   }
@@ -222,8 +227,10 @@ namespace {
 void give_up_here(const std::string& tunnel) {
   os::NetlinkSocket netlink;
   const Forwarding none(netlink, tunnel, {});
+  give_up_policy_routing(netlink, tunnel);
+  tell_kill_switch_stays(tunnel);
   try {
-    os::remove_masquerade(tunnel);
+    os::remove_table(os::NftTable::kMasquerade, tunnel);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNotSupported) throw;
   }

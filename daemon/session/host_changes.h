@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,20 +59,29 @@ class Namespaces {
   bool socket_inside_ = false;
 };
 
-// IPv4 forwarding on interfaces. An interface where a tunnel switched it on carries a mark for each
-// tunnel that needs it, an alternative name: the last one to leave switches it off again, and a
-// mark that a crash left tells the tunnel's next start what to undo. Where it was on without a mark
-// it stays on.
-class Forwarding {
+// A switch that IPv4 has on every interface, and that is on where a tunnel needs it. An interface
+// where one switched it on carries a mark for each tunnel that needs it, an alternative name: the
+// last one to leave switches it off again, and a mark that a crash left tells the tunnel's next
+// start what to undo. Where it was on without a mark it stays on.
+class InterfaceSwitch {
  public:
+  struct Kind {
+    std::string_view name;  // as in "forwarding on eth0"
+    std::string_view mark;  // how the alternative names begin
+    bool (*is_on)(os::NetlinkSocket& netlink, unsigned index);
+    void (*set)(os::NetlinkSocket& netlink, unsigned index, bool on);
+  };
+  static const Kind kForwarding;
+  static const Kind kSrcValidMark;  // rp_filter looks up the way back of marked packets with it
+
   // Switches on, or goes on with what an earlier run of this tunnel switched on, without a gap;
   // undoes what that left elsewhere. What was done is undone when not all could be. netlink: of the
   // interfaces' namespace; must outlive this. Errors: kFailed (no such interface), kAccessDenied.
-  Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
-             const std::vector<std::string>& interfaces);
-  ~Forwarding();
-  Forwarding(const Forwarding&) = delete;
-  Forwarding& operator=(const Forwarding&) = delete;
+  InterfaceSwitch(const Kind& kind, os::NetlinkSocket& netlink, std::string tunnel,
+                  const std::vector<std::string>& interfaces);
+  ~InterfaceSwitch();
+  InterfaceSwitch(const InterfaceSwitch&) = delete;
+  InterfaceSwitch& operator=(const InterfaceSwitch&) = delete;
 
   // Other interfaces than before: first those that are new, then those that are not wanted any more
   // are given up. Errors as the constructor's; nothing has changed then.
@@ -94,9 +104,18 @@ class Forwarding {
   bool is_marked(unsigned index) const;         // by any tunnel
   std::string mark(unsigned index) const;
 
+  const Kind& kind_;
   os::NetlinkSocket& netlink_;
   std::string tunnel_;
   std::vector<Setting> settings_;
+};
+
+// IPv4 forwarding on interfaces.
+class Forwarding : public InterfaceSwitch {
+ public:
+  Forwarding(os::NetlinkSocket& netlink, std::string tunnel,
+             const std::vector<std::string>& interfaces)
+      : InterfaceSwitch(kForwarding, netlink, std::move(tunnel), interfaces) {}
 };
 
 class Masquerade {

@@ -30,7 +30,27 @@ std::vector<IpPrefix> missing(const std::vector<IpPrefix>& wanted,
   return gone;
 }
 
+// Takes the default route of a family out of the plain ones.
+bool take_default(std::vector<IpPrefix>& routes, Family family) {
+  return std::erase(routes, IpPrefix{IpAddress::unspecified(family), 0}) != 0;
+}
+
+void choose_unrouted(HostConfig& wanted, const config::Routing& routing) {
+  const bool v4 = take_default(wanted.routes, Family::kIpv4);
+  const bool v6 = take_default(wanted.routes, Family::kIpv6);
+  if (!v4 && !v6) return;
+  const Unrouted other = routing.unrouted_family == config::UnroutedFamily::kBlock
+                             ? Unrouted::kRefused
+                             : Unrouted::kAsTheHost;
+  wanted.unrouted_v4 = v4 ? Unrouted::kTunnel : other;
+  wanted.unrouted_v6 = v6 ? Unrouted::kTunnel : other;
+}
+
 }  // namespace
+
+bool shares_a_namespace(const config::Netns& netns) {
+  return netns.mode == config::Netns::Mode::kNone || netns.socket == config::Netns::Socket::kInside;
+}
 
 bool speaks_ipv6(const config::Profile& profile) {
   const auto is_v6 = [](const IpPrefix& prefix) { return prefix.address.is_v6(); };
@@ -49,11 +69,27 @@ HostConfig host_config_of(const config::Profile& profile) {
     if (profile.routing.mode == config::RouteMode::kAuto) wanted.routes = automatic_routes(profile);
     if (profile.routing.mode == config::RouteMode::kListed) wanted.routes = profile.routing.routes;
   }
+  wanted.table = profile.routing.table;
+  if (shares_a_namespace(profile.netns)) {
+    if (wanted.table == 0) choose_unrouted(wanted, profile.routing);
+    // Elsewhere the interface's namespace has no other way out.
+    wanted.kill_switch = profile.routing.kill_switch;
+    wanted.kill_switch_allows_lan = profile.routing.kill_switch_allows_lan;
+  }
   wanted.forwarding = profile.routing.forwarding;
   wanted.forwarding_interfaces = profile.routing.forwarding_interfaces;
   wanted.forwarding_v6 = profile.routing.forwarding && speaks_ipv6(profile);
   wanted.masquerade = profile.routing.masquerade;
   return wanted;
+}
+
+std::vector<IpPrefix> all_routes(const HostConfig& config) {
+  std::vector<IpPrefix> routes = config.routes;
+  if (config.unrouted_v4 == Unrouted::kTunnel)
+    routes.push_back({IpAddress::unspecified(Family::kIpv4), 0});
+  if (config.unrouted_v6 == Unrouted::kTunnel)
+    routes.push_back({IpAddress::unspecified(Family::kIpv6), 0});
+  return routes;
 }
 
 HostSteps steps_to(const HostConfig& wanted, const HostSeen& seen,

@@ -2,6 +2,7 @@
 // is there whenever the kernel reports a change. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,21 @@
 
 namespace vpntun::session {
 
+// Where packets of a family go that no route but a default route covers.
+enum class Unrouted {
+  kAsTheHost,  // where the host sends them without us
+  kTunnel,     // into the tunnel, by policy routing
+  kRefused,    // nowhere
+};
+
 struct HostConfig {
   std::vector<IpPrefix> addresses;  // of the interface, host bits kept
-  std::vector<IpPrefix> routes;     // networks reached through the interface
+  std::vector<IpPrefix> routes;     // networks reached through the interface, by plain routes
+  std::uint32_t table = 0;          // of these routes; 0: the main one
+  Unrouted unrouted_v4 = Unrouted::kAsTheHost;
+  Unrouted unrouted_v6 = Unrouted::kAsTheHost;
+  config::KillSwitch kill_switch = config::KillSwitch::kOff;
+  bool kill_switch_allows_lan = false;
   bool up = true;
   bool forwarding = false;                         // IPv4, on the tunnel interface
   std::vector<std::string> forwarding_interfaces;  // IPv4, on these too
@@ -23,8 +36,15 @@ struct HostConfig {
 
 // Routes with kAuto: one for each allowed-ips prefix, without those that an interface address
 // brings by itself (its connected route). An interface that stays down gets no routes: the kernel
-// has none on such.
+// has none on such. A default route is one of policy routing where the tunnel's own datagrams would
+// else go into it: where interface and socket share a namespace, unless the profile names a table.
 HostConfig host_config_of(const config::Profile& profile);
+
+// Interface and UDP socket are in the same network namespace.
+bool shares_a_namespace(const config::Netns& netns);
+
+// All networks reached through the interface, whatever leads there.
+std::vector<IpPrefix> all_routes(const HostConfig& config);
 
 // Whether IPv6 addresses or allowed IPs are among what the profile says for the inside.
 bool speaks_ipv6(const config::Profile& profile);

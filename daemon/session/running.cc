@@ -18,6 +18,7 @@
 #include "os/tun.h"
 #include "os/udp.h"
 #include "session/interface.h"
+#include "session/routing_mark.h"
 
 namespace vpntun::session {
 
@@ -71,8 +72,11 @@ Running::Running(config::Profile profile, service::Loop& loop, service::FdStore 
       since_(std::chrono::system_clock::now()),
       handover_(std::move(store)),
       namespaces_(profile_.netns, profile_.name),
-      netlink_(namespaces_.at_interface([] { return os::NetlinkSocket(); })) {
+      netlink_(namespaces_.at_interface([] { return os::NetlinkSocket(); })),
+      mark_(choose_mark(netlink_, profile_)),
+      kill_switch_(namespaces_, profile_.name, mark_, wanted_) {
   bring_up();
+  kill_switch_.started();
   announce();
   look_at_host();
   const Facts seen = facts(worker_->snapshot());
@@ -95,9 +99,9 @@ void Running::bring_up() {
   give_up_former_netns();
   os::UdpSocket socket = namespaces_.at_socket([this] {
     os::NetlinkSocket at_socket;
-    mtu_ = choose_mtu(at_socket, profile_);
-    outer_source_ = choose_source(at_socket, profile_);
-    return handover_.socket(profile_);
+    mtu_ = choose_mtu(at_socket, profile_, mark_);
+    outer_source_ = choose_source(at_socket, profile_, mark_);
+    return handover_.socket(profile_, mark_);
   });
   os::Tun tun = namespaces_.at_interface([this] { return handover_.interface(profile_); });
   interface_ = tun.name();
@@ -113,6 +117,9 @@ void Running::bring_up() {
                  });
   start_worker(std::move(tun), std::move(socket));
 
+  policy_routing_.emplace(namespaces_, netlink_,
+                          PolicyRouting::Tunnel{profile_.name, interface_, index_, port_, mark_},
+                          wanted_);
   forwarding_.emplace(netlink_, profile_.name, forwarding_interfaces(wanted_));
   masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
   namespaces_.at_interface([this] { monitor_.emplace(); });
@@ -162,7 +169,7 @@ void Running::announce() const {
              "{}{} is {}: addresses [{}], routes [{}], mtu {}, UDP port {}", interface_, where,
              wanted_.up ? "up" : "there, down as the profile says",
              fmt::join(texts_of(wanted_.addresses), ", "),
-             fmt::join(texts_of(wanted_.routes), ", "), mtu_.derivation, port_);
+             fmt::join(texts_of(all_routes(wanted_)), ", "), mtu_.derivation, port_);
   if (profile_.encryption == config::Encryption::kNone)
     log::event(log::Event::kNotEncrypted, {.interface = interface_},
                "NOT ENCRYPTED: packets travel readable and anybody can send some; for labs and "
@@ -171,7 +178,9 @@ void Running::announce() const {
 
 // What the kernel reports changes of: read again after a notice, not at every look.
 void Running::look_at_host() {
-  or_warn([this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_)); });
+  or_warn(
+      [this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_, wanted_.table)); });
+  policy_routing_->look();
   through_tunnel_.assign(profile_.peers.size(), false);
   if (!namespaces_.together()) return;
   const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
@@ -180,6 +189,7 @@ void Running::look_at_host() {
       if (!known[i].endpoint) continue;
       os::RouteQuery query;
       query.destination = known[i].endpoint->address;
+      query.mark = mark_;
       const os::RouteAnswer answer = os::lookup_route(netlink_, query);
       through_tunnel_[i] = answer.error_number == 0 && answer.index == index_;
     }
@@ -198,6 +208,8 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
       facts.forwarding_v6_off = !namespaces_.at_interface([] { return os::ipv6_forwarding(); });
   });
   facts.masquerade_failure = masquerade_->failure();
+  facts.routing_failure = policy_routing_->failure();
+  facts.kill_switch_failure = kill_switch_.failure();
   facts.dns_failure = dns_failure_;
   facts.peers = peers_->facts(snapshot);
   for (std::size_t i = 0; i < facts.peers.size(); ++i)
@@ -209,6 +221,7 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
 void Running::look() {
   const Instant now = loop_.now();
   if (std::exchange(host_changed_, false)) look_at_host();
+  kill_switch_.look();
   const dataplane::Snapshot snapshot = worker_->snapshot();
   const bool active = peers_->advance(snapshot, now);
   const Facts seen = facts(snapshot);
@@ -320,7 +333,7 @@ void Running::apply(const config::Profile& next) {
   const HostConfig wanted = host_config_of(next);
   const Mtu mtu = namespaces_.at_socket([&] {
     os::NetlinkSocket at_socket;
-    return choose_mtu(at_socket, next);
+    return choose_mtu(at_socket, next, mark_);
   });
   config::Interface before = profile_.interface;
   if (next.interface.mac) before.mac = os::get_link(netlink_, index_).mac;
@@ -351,7 +364,9 @@ void Running::apply(const config::Profile& next) {
 
 void Running::apply_to_host(const config::Interface& settings, const HostConfig& wanted,
                             std::uint32_t mtu, const HostConfig& former) {
+  kill_switch_.replace(wanted);
   configure_interface(netlink_, index_, settings, wanted, mtu, &former.addresses);
+  policy_routing_->replace(wanted);
   forwarding_->replace(forwarding_interfaces(wanted));
   masquerade_->replace(wanted.masquerade);
 }
@@ -403,6 +418,8 @@ void Running::ask_alive(std::function<void()> alive) {
 void Running::release() {
   handover_.release();
   namespaces_.release();
+  kill_switch_.release();
+  policy_routing_->release();
   forwarding_->release();
   masquerade_->release();
 }

@@ -26,8 +26,10 @@
 #include "session/health.h"
 #include "session/host_changes.h"
 #include "session/host_config.h"
+#include "session/kill_switch.h"
 #include "session/mtu.h"
 #include "session/peers.h"
+#include "session/policy_routing.h"
 #include "session/session.h"
 #include "session/status.h"
 #include "session/status_of.h"
@@ -89,6 +91,8 @@ class Running {
   Handover handover_;
   Namespaces namespaces_;
   os::NetlinkSocket netlink_;  // of the interface's namespace
+  const std::uint32_t mark_;   // of the datagrams
+  KillSwitch kill_switch_;
   std::string interface_;
   unsigned index_ = 0;
   std::uint16_t port_ = 0;
@@ -97,6 +101,7 @@ class Running {
   Mtu mtu_;
   std::optional<Peers> peers_;
   std::unique_ptr<dataplane::Worker> worker_;  // owns interface and UDP socket
+  std::optional<PolicyRouting> policy_routing_;
   std::optional<Forwarding> forwarding_;
   std::optional<Masquerade> masquerade_;
   std::optional<os::Monitor> monitor_;

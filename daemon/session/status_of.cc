@@ -48,7 +48,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
   status.kind = profile.kind;
   status.encryption = profile.encryption;
   status.addresses = texts_of(wanted.addresses);
-  status.routes = texts_of(wanted.routes);
+  status.routes = texts_of(all_routes(wanted));
   for (const IpAddress& server : profile.interface.dns.servers)
     status.dns_servers.push_back(server.to_string());
   for (const config::DnsDomain& domain : profile.interface.dns.domains)

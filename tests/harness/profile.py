@@ -7,12 +7,14 @@ def _lines(table):
     return "".join(f"{key.replace('_', '-')} = {json.dumps(value)}\n" for key, value in table.items())
 
 
-def profile(kind="tun", description="test", peers=(), routing=None, netns=None, encryption="none", **interface):
-    """interface: the keys of [interface]; netns: a namespace to join with its socket, or the keys of [netns]."""
+def profile(kind="tun", description="test", peers=(), routing=None, netns=None, encryption="none", tunnel=None,
+            **interface):
+    """interface: the keys of [interface]; netns: a namespace to join with its socket, or the keys of [netns]; tunnel:
+    more keys of [tunnel]."""
     if isinstance(netns, str):
         netns = {"mode": "join", "name": netns, "socket": "inside"}
     text = _lines({"version": 1, "description": description})
-    text += "[tunnel]\n" + _lines({"kind": kind, "encryption": encryption})
+    text += "[tunnel]\n" + _lines({"kind": kind, "encryption": encryption, **(tunnel or {})})
     text += "[interface]\n" + _lines(interface)
     if routing:
         text += "[routing]\n" + _lines(routing)

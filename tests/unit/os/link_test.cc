@@ -132,6 +132,15 @@ TEST_F(LinkTest, RpFilterIsSetForOneInterfaceByMessage) {
   }
 }
 
+TEST_F(LinkTest, SrcValidMarkIsSetForOneInterfaceByMessage) {
+  const Tun tun = Tun::open("tun%d", TunKind::kTun);
+  for (const bool on : {true, false}) {
+    set_src_valid_mark_v4(netlink(), tun.index(), on);
+    EXPECT_EQ(src_valid_mark_v4(netlink(), tun.index()), on);
+    EXPECT_EQ(read_sysctl("ipv4/conf/" + tun.name() + "/src_valid_mark"), on ? 1 : 0);
+  }
+}
+
 TEST_F(LinkTest, SettingsOfAMissingInterfaceAreAnError) {
   EXPECT_THAT(error_of([&] { forwarding_v4(netlink(), 4711); }),
               IsError(ErrorKind::kFailed, "read IPv4 forwarding of interface 4711"));

@@ -68,6 +68,19 @@ TEST_F(MonitorTest, AddressesAndRoutesOfBothFamiliesAreTold) {
   }
 }
 
+TEST_F(MonitorTest, RoutingRulesOfBothFamiliesAreTold) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    Monitor monitor;
+    const Rule rule{.family = family, .priority = 100, .mark = 7, .table = 77};
+    add_rule(netlink(), rule);
+    EXPECT_TRUE(arrives<RuleNotice>(
+        monitor, [&](const RuleNotice& n) { return !n.removed && n.rule == rule; }));
+    remove_rule(netlink(), rule);
+    EXPECT_TRUE(arrives<RuleNotice>(
+        monitor, [&](const RuleNotice& n) { return n.removed && n.rule == rule; }));
+  }
+}
+
 TEST_F(MonitorTest, AnOverflowIsToldInsteadOfHidden) {
   Monitor monitor;
   const Tun tun = Tun::open("tun7", TunKind::kTun);

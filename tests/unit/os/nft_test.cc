@@ -16,30 +16,30 @@ namespace {
 using NftTest = KernelTest;
 
 TEST_F(NftTest, ATableIsInstalledReplacedAndRemoved) {
-  EXPECT_FALSE(masquerade_installed("lab"));
+  EXPECT_FALSE(table_installed(NftTable::kMasquerade, "lab"));
   install_masquerade("lab", "tun0");
   install_masquerade("lab", "tun1");
-  EXPECT_TRUE(masquerade_installed("lab"));
-  EXPECT_FALSE(masquerade_installed("la"));
-  EXPECT_FALSE(masquerade_installed("lab2"));
+  EXPECT_TRUE(table_installed(NftTable::kMasquerade, "lab"));
+  EXPECT_FALSE(table_installed(NftTable::kMasquerade, "la"));
+  EXPECT_FALSE(table_installed(NftTable::kMasquerade, "lab2"));
   EXPECT_EQ(
       std::system("nft list ruleset | grep -q 'iifname \"tun1\" oifname != \"tun1\" masquerade'"),
       0);
   EXPECT_NE(std::system("nft list ruleset | grep -q tun0"), 0);
-  EXPECT_TRUE(remove_masquerade("lab"));
-  EXPECT_FALSE(masquerade_installed("lab"));
-  EXPECT_FALSE(remove_masquerade("lab"));
+  EXPECT_TRUE(remove_table(NftTable::kMasquerade, "lab"));
+  EXPECT_FALSE(table_installed(NftTable::kMasquerade, "lab"));
+  EXPECT_FALSE(remove_table(NftTable::kMasquerade, "lab"));
   EXPECT_EQ(std::system("test -z \"$(nft list ruleset)\""), 0);
 }
 
 TEST_F(NftTest, TunnelNamesWithDotsAndHyphensAreTablesOfTheirOwn) {
   for (const std::string name : {"lab-server", "a.b", "a-b", "a_b", "table", "9", "delete"}) {
     install_masquerade(name, "tun-a.0");
-    EXPECT_TRUE(masquerade_installed(name)) << name;
+    EXPECT_TRUE(table_installed(NftTable::kMasquerade, name)) << name;
   }
-  EXPECT_TRUE(remove_masquerade("a-b"));
-  EXPECT_TRUE(masquerade_installed("a.b"));
-  EXPECT_TRUE(masquerade_installed("a_b"));
+  EXPECT_TRUE(remove_table(NftTable::kMasquerade, "a-b"));
+  EXPECT_TRUE(table_installed(NftTable::kMasquerade, "a.b"));
+  EXPECT_TRUE(table_installed(NftTable::kMasquerade, "a_b"));
 }
 
 TEST_F(NftTest, NamesThatCouldBeCommandsAreRefused) {
@@ -51,7 +51,30 @@ TEST_F(NftTest, NamesThatCouldBeCommandsAreRefused) {
   }
   EXPECT_THAT(error_of([&] { install_masquerade("lab", "tun*"); }),
               IsError(ErrorKind::kInvalidArguments, "tun*"));
-  EXPECT_FALSE(masquerade_installed("lab"));
+  EXPECT_FALSE(table_installed(NftTable::kMasquerade, "lab"));
+}
+
+TEST_F(NftTest, ThePurposesOfATunnelHaveTablesThatNoOtherTunnelCanName) {
+  install_masquerade("lab", "tun0");
+  install_kill_switch("lab", {.mark = 7});
+  install_reply_path("lab", {"tun0", {prefix("10.8.0.2/24"), prefix("fd08::2/64")}, 9090, 7});
+  for (const NftTable table :
+       {NftTable::kMasquerade, NftTable::kKillSwitch, NftTable::kReplyPath}) {
+    EXPECT_TRUE(table_installed(table, "lab")) << table_name(table, "lab");
+    for (const std::string other : {"killswitch_lab", "routing_lab", "-routing_lab"})
+      EXPECT_FALSE(table_installed(table, other));
+    EXPECT_TRUE(remove_table(table, "lab"));
+    EXPECT_FALSE(table_installed(table, "lab"));
+  }
+  EXPECT_EQ(std::system("test -z \"$(nft list ruleset)\""), 0);
+}
+
+TEST_F(NftTest, ARefusedTableLeavesTheOneThatIsThere) {
+  install_kill_switch("lab", {.mark = 7});
+  EXPECT_TRUE(error_of([] {
+    replace_table(table_name(NftTable::kKillSwitch, "lab"), "add rule inet nowhere x drop\n", "");
+  }));
+  EXPECT_EQ(std::system("nft list ruleset | grep -q 'meta mark 0x00000007 accept'"), 0);
 }
 
 TEST_F(NftTest, LacksCapabilitySaysSo) {
@@ -60,6 +83,72 @@ TEST_F(NftTest, LacksCapabilitySaysSo) {
     return error && error->kind() == ErrorKind::kAccessDenied &&
            std::string(error->what()).find("vpntun_lab") != std::string::npos;
   }));
+}
+
+// What passes is seen on the far host: datagrams to its address, or the lack of them.
+class KillSwitchTest : public TwoHostsTest {
+ protected:
+  void SetUp() override {
+    TwoHostsTest::SetUp();
+    const NetnsScope scope(far());
+    far_socket_.emplace(UdpSocket::bind(4000));
+  }
+  // A datagram from a socket with this mark.
+  packet::SendVerdict sent(std::uint32_t mark, std::string_view destination) {
+    UdpSocket socket = UdpSocket::bind(0, {.mark = mark});
+    packet::Batch batch(1);
+    const std::uint8_t payload[] = {'h', 'i'};
+    batch.append_copy(payload).remote = endpoint(destination);
+    socket.send(batch);
+    return batch[0].verdict;
+  }
+  bool passes(std::uint32_t mark, std::string_view destination = "10.9.0.2:4000") {
+    if (sent(mark, destination) != packet::SendVerdict::kSent) return false;
+    packet::Batch batch(4);
+    if (!wait_readable(far_socket_->fd())) return false;
+    far_socket_->receive(batch);
+    return !batch.empty();
+  }
+
+ private:
+  std::optional<UdpSocket> far_socket_;
+};
+
+TEST_F(KillSwitchTest, LetsTheTunnelsDatagramsOutAndNothingElse) {
+  ASSERT_TRUE(passes(0));
+  install_kill_switch("lab", {.mark = 7});
+  for (const std::string_view to : {"10.9.0.2:4000", "[fd00:9::2]:4000"}) {
+    EXPECT_TRUE(passes(7, to)) << to;
+    EXPECT_EQ(sent(0, to), packet::SendVerdict::kRefused) << to;
+    EXPECT_EQ(sent(8, to), packet::SendVerdict::kRefused) << to;
+  }
+  EXPECT_EQ(sent(0, "127.0.0.1:4000"), packet::SendVerdict::kSent) << "it stays on this host";
+  EXPECT_EQ(sent(0, "10.9.0.1:4000"), packet::SendVerdict::kSent) << "so does this";
+  remove_table(NftTable::kKillSwitch, "lab");
+  EXPECT_TRUE(passes(0));
+}
+
+TEST_F(KillSwitchTest, LeavesTheLanAloneWhereThatIsWanted) {
+  install_kill_switch("lab", {.mark = 7, .lan = true});
+  EXPECT_TRUE(passes(0));
+  EXPECT_TRUE(passes(0, "[fd00:9::2]:4000"));
+  add_route(netlink(),
+            {.destination = prefix("0.0.0.0/0"), .index = left(), .gateway = ip("10.9.0.2")});
+  EXPECT_EQ(sent(0, "203.0.113.5:4000"), packet::SendVerdict::kRefused);
+}
+
+TEST_F(KillSwitchTest, ANetworkOfTheTunnelIsNoLan) {
+  install_kill_switch("lab", {.mark = 7, .lan = true, .inside = {prefix("10.9.0.7/24")}});
+  EXPECT_EQ(sent(0, "10.9.0.2:4000"), packet::SendVerdict::kRefused);
+  EXPECT_TRUE(passes(0, "[fd00:9::2]:4000"));
+}
+
+TEST_F(KillSwitchTest, WhatGoesIntoATunnelPasses) {
+  const Tun tun = Tun::open("tun0", TunKind::kTun);
+  set_link_up(netlink(), tun.index(), true);
+  add_address(netlink(), tun.index(), prefix("192.168.53.99/24"));
+  install_kill_switch("lab", {.mark = 7});
+  EXPECT_EQ(sent(0, "192.168.53.98:4000"), packet::SendVerdict::kSent);
 }
 
 // A packet that came out of the tunnel and is forwarded to the far host.

@@ -208,17 +208,32 @@ TEST_F(InputLookupTest, AMissingInterfaceIsAnError) {
               IsError(ErrorKind::kFailed, "look up the route to 10.9.0.2"));
 }
 
-TEST(RouteMessageTest, OnlyUnicastRoutesOfTheMainTable) {
+TEST_F(RouteTest, OtherTablesAreApart) {
+  for (const char* destination : {"0.0.0.0/0", "::/0", "10.10.0.0/16"}) {
+    Route route = on_link(destination, left());
+    route.table = 52117;
+    add_route(netlink(), route);
+    if (route.destination.address.is_v6()) route.metric = 1024;
+    EXPECT_THAT(list_routes_beside_main(netlink(), left()), Contains(route)) << destination;
+    EXPECT_THAT(list_routes(netlink(), left()), Not(Contains(route)));
+    EXPECT_THAT(error_of([&] { add_route(netlink(), route); }),
+                IsError(ErrorKind::kRouteConflict, "table 52117"));
+    remove_route(netlink(), route);
+    EXPECT_THAT(list_routes_beside_main(netlink(), left()), Not(Contains(route)));
+  }
+}
+
+TEST(RouteMessageTest, OnlyUnicastRoutesWithTheirTable) {
   NetlinkMessage message(RTM_NEWROUTE, 0);
   EXPECT_FALSE(parse_route(*message.header()));
   rtmsg& info = message.put_header<rtmsg>();
   info.rtm_family = AF_INET;
   info.rtm_table = RT_TABLE_MAIN;
   info.rtm_type = RTN_UNICAST;
-  EXPECT_TRUE(parse_route(*message.header()));
-  info.rtm_table = RT_TABLE_LOCAL;
-  EXPECT_FALSE(parse_route(*message.header()));
-  info.rtm_table = RT_TABLE_MAIN;
+  ASSERT_TRUE(parse_route(*message.header()));
+  EXPECT_EQ(parse_route(*message.header())->table, kMainTable);
+  info.rtm_table = 77;
+  EXPECT_EQ(parse_route(*message.header())->table, 77u);
   info.rtm_type = RTN_BLACKHOLE;
   EXPECT_FALSE(parse_route(*message.header()));
   info.rtm_type = RTN_UNICAST;

@@ -186,7 +186,8 @@ TEST_F(BringUp, MasqueradesInATableOfItsOwn) {
   auto profile = client_profile();
   profile.routing.masquerade = true;
   const auto installed = [&] {
-    return host_.at([](os::NetlinkSocket&) { return os::masquerade_installed("lab"); });
+    return host_.at(
+        [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); });
   };
   {
     const HostedSession session(host_, loop_, profile);
@@ -199,7 +200,8 @@ TEST_F(BringUp, MasqueradesInATableOfItsOwn) {
 TEST_F(BringUp, SweepsTheTableACrashLeft) {
   host_.at([](os::NetlinkSocket&) { os::install_masquerade("lab", "tun0"); });
   const HostedSession session(host_, loop_, client_profile());
-  EXPECT_FALSE(host_.at([](os::NetlinkSocket&) { return os::masquerade_installed("lab"); }));
+  EXPECT_FALSE(host_.at(
+      [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); }));
 }
 
 TEST_F(BringUp, IsRefusedATakenInterfaceName) {

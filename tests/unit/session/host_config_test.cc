@@ -72,6 +72,66 @@ TEST(HostConfig, ForwardsIpv6OnlyWhereThereIsSome) {
   EXPECT_FALSE(host_config_of(profile).forwarding_v6);
 }
 
+config::Profile full_tunnel(std::vector<IpPrefix> allowed_ips) {
+  auto profile = profile_with(prefixes({"10.8.0.2/32"}), std::move(allowed_ips));
+  profile.routing.unrouted_family = config::UnroutedFamily::kBlock;
+  profile.routing.kill_switch = config::KillSwitch::kAlways;
+  return profile;
+}
+
+TEST(HostConfig, ADefaultRouteIsNoPlainOne) {
+  const HostConfig wanted =
+      host_config_of(full_tunnel(prefixes({"0.0.0.0/0", "::/0", "192.168.60.0/24"})));
+  EXPECT_EQ(wanted.routes, prefixes({"192.168.60.0/24"}));
+  EXPECT_EQ(wanted.unrouted_v4, Unrouted::kTunnel);
+  EXPECT_EQ(wanted.unrouted_v6, Unrouted::kTunnel);
+  EXPECT_EQ(all_routes(wanted), prefixes({"192.168.60.0/24", "0.0.0.0/0", "::/0"}));
+}
+
+TEST(HostConfig, AFamilyBesideADefaultRouteIsRefusedOrLeftAlone) {
+  auto profile = full_tunnel(prefixes({"0.0.0.0/0"}));
+  EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kRefused);
+  profile.routing.unrouted_family = config::UnroutedFamily::kAllow;
+  EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kAsTheHost);
+  EXPECT_EQ(host_config_of(full_tunnel(prefixes({"::/0"}))).unrouted_v4, Unrouted::kRefused);
+}
+
+TEST(HostConfig, NothingIsRefusedWithoutADefaultRoute) {
+  const HostConfig wanted = host_config_of(full_tunnel(prefixes({"0.0.0.0/1", "128.0.0.0/1"})));
+  EXPECT_EQ(wanted.unrouted_v4, Unrouted::kAsTheHost);
+  EXPECT_EQ(wanted.unrouted_v6, Unrouted::kAsTheHost);
+  EXPECT_EQ(wanted.routes.size(), 2u);
+}
+
+TEST(HostConfig, ANamespaceApartFromTheSocketJustHasTheDefaultRoute) {
+  auto profile = full_tunnel(prefixes({"0.0.0.0/0"}));
+  profile.netns = {config::Netns::Mode::kCreate, "box", config::Netns::Socket::kHost};
+  HostConfig wanted = host_config_of(profile);
+  EXPECT_EQ(wanted.routes, prefixes({"0.0.0.0/0"}));
+  EXPECT_EQ(wanted.unrouted_v4, Unrouted::kAsTheHost);
+  EXPECT_EQ(wanted.kill_switch, config::KillSwitch::kOff);
+  profile.netns.socket = config::Netns::Socket::kInside;
+  wanted = host_config_of(profile);
+  EXPECT_EQ(wanted.unrouted_v4, Unrouted::kTunnel);
+  EXPECT_EQ(wanted.kill_switch, config::KillSwitch::kAlways);
+}
+
+TEST(HostConfig, AllRoutesGoIntoTheTableThatTheProfileNames) {
+  auto profile = full_tunnel(prefixes({"0.0.0.0/0", "10.0.0.0/8"}));
+  profile.routing.table = 100;
+  const HostConfig wanted = host_config_of(profile);
+  EXPECT_EQ(wanted.table, 100u);
+  EXPECT_EQ(wanted.routes, prefixes({"0.0.0.0/0", "10.0.0.0/8"}));
+  EXPECT_EQ(wanted.unrouted_v4, Unrouted::kAsTheHost);
+}
+
+TEST(HostConfig, AnInterfaceThatStaysDownTakesNothingIn) {
+  auto profile = full_tunnel(prefixes({"0.0.0.0/0"}));
+  profile.interface.up = false;
+  EXPECT_EQ(host_config_of(profile).unrouted_v4, Unrouted::kAsTheHost);
+  EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kAsTheHost);
+}
+
 TEST(HostDrift, IsEmptyWhenAllIsThere) {
   const auto profile = profile_with(prefixes({"192.168.53.99/24"}), prefixes({"10.0.0.0/8"}));
   // More than we want is the business of whoever added it.

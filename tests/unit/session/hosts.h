@@ -67,7 +67,8 @@ class Host {
         lines.push_back(fmt::format("address {} on {}", address.prefix.to_string(), address.index));
       for (const os::Route& route : os::list_routes(netlink))
         lines.push_back(fmt::format("route {} on {}", route.destination.to_string(), route.index));
-      lines.push_back(fmt::format("masquerade {}", os::masquerade_installed(tunnel)));
+      lines.push_back(
+          fmt::format("masquerade {}", os::table_installed(os::NftTable::kMasquerade, tunnel)));
       return lines;
     });
   }

@@ -139,8 +139,10 @@ TEST_F(InNamespace, MasqueradesThere) {
   auto wanted = profile(config::Netns::Mode::kCreate);
   wanted.routing.masquerade = true;
   const HostedSession session(host_, loop_, wanted);
-  EXPECT_TRUE(inside([](os::NetlinkSocket&) { return os::masquerade_installed("lab"); }));
-  EXPECT_FALSE(host_.at([](os::NetlinkSocket&) { return os::masquerade_installed("lab"); }));
+  EXPECT_TRUE(inside(
+      [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); }));
+  EXPECT_FALSE(host_.at(
+      [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); }));
 }
 
 }  // namespace

@@ -153,13 +153,15 @@ TEST_F(Reload, SwitchesForwardingAndMasqueradingOnAndOff) {
   reload(next);
   EXPECT_TRUE(forwards("tun0"));
   EXPECT_TRUE(forwards("eth0"));
-  EXPECT_TRUE(u.at([](os::NetlinkSocket&) { return os::masquerade_installed("lab"); }));
+  EXPECT_TRUE(u.at(
+      [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); }));
   next.routing.masquerade = false;
   next.routing.forwarding_interfaces.clear();
   reload(next);
   EXPECT_TRUE(forwards("tun0"));
   EXPECT_FALSE(forwards("eth0"));
-  EXPECT_FALSE(u.at([](os::NetlinkSocket&) { return os::masquerade_installed("lab"); }));
+  EXPECT_FALSE(u.at(
+      [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); }));
   reload(profile);
   EXPECT_FALSE(forwards("tun0"));
 }
