@@ -1,7 +1,7 @@
 // The outside UDP socket: both families on one port, datagrams in batches, our own address known
-// and kept per datagram. Outer datagrams are not fragmented unless asked for: the don't-fragment bit
-// is set and an oversize one is refused, unless the packet says that it may be cut. Bound in the
-// network namespace of the calling thread. Thread: bind control, receive and send the worker's.
+// and kept per datagram. Outer datagrams are not fragmented unless asked for: the don't-fragment
+// bit is set and an oversize one is refused, unless the packet says that it may be cut. Bound in
+// the network namespace of the calling thread. Thread: bind control, receive and send the worker's.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace vpntun::os {
 class MessageVectors;
 
 struct UdpOptions {
-  std::uint32_t mark = 0;  // SO_MARK; 0 = none
+  std::uint32_t mark = 0;     // SO_MARK; 0 = none
   bool may_fragment = false;  // no don't-fragment bit: what is too big for a path travels in pieces
   std::uint32_t buffer_bytes =
       4u << 20;  // asked for in each direction; less where the kernel allows less
