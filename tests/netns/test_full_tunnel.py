@@ -12,9 +12,10 @@ from conftest import PORT, server_profile
 
 from harness.bus import DBusError
 from harness.host import run, unchanged_host
-from harness.network import add_route, answered, inside, ping, pings, udp_socket, write_sysctl
+from harness.network import add_route, answered, inside, ping, pings, write_sysctl
 from harness.profile import peer, profile
 from harness.waiting import wait_for
+from harness.wireguard import Keys
 
 FAR = {4: "203.0.113.5", 6: "2001:db8:5::5"}  # a host somewhere: the tunnel's server, and the router knows a way past
 SERVER = {4: "198.51.100.8", 6: "2001:db8:1::8"}
@@ -61,12 +62,16 @@ def full_profile(families=46, outer=4, allowed=None, name="tun0", **changes):
 
 
 class Wire:
-    """What u sends to its router meanwhile: the destinations of its IP packets, datagrams of tunnels apart."""
+    """What comes in on an interface meanwhile, by default from u to its router: the destinations of IP packets,
+    datagrams of tunnels apart."""
+
+    def __init__(self, netns="router", interface="u"):
+        self.netns, self.interface = netns, interface
 
     def __enter__(self):
-        with inside("router"):
+        with inside(self.netns):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.bind(("u", 3))
+        self.socket.bind((self.interface, 3))
         self.socket.settimeout(0.1)
         self.done = threading.Event()
         self.seen, self.tunnelled = set(), 0
@@ -272,3 +277,76 @@ def test_a_family_inside_needs_none_of_it_outside(network, tunnels, outer, inner
     tunnels.run("server", server_profile(address=address[1], peers=[peer("u", *ALL[inner])], tunnel=PUBLIC))
     tunnels.run("lab", full_profile(address=address[0], peers=[peer("server", *ALL[inner], endpoint=endpoint)]))
     assert pings("u", address[1].split("/", maxsplit=1)[0])
+
+
+class Locked:
+    """This host itself as the client of an encrypted tunnel, with a default route past it; FAR is at the server."""
+
+    def __init__(self, tunnels):
+        self.tunnels, self.keys, self.server = tunnels, Keys(), Keys()
+
+    def start(self, mode, allowed=("0.0.0.0/0", "::/0"), **routing):
+        self.tunnels.profile("lab", profile(
+            name="tun0", address=["192.168.53.99/24", "fd53::99/64"], encryption="wireguard",
+            private_key=self.keys.private, routing={"kill-switch.mode": mode, **routing},
+            peers=[peer("server", *allowed, endpoint=f"10.0.2.8:{PORT}", public_key=self.server.public)]))
+        self.tunnels.client.start("lab")
+
+    def leaks(self):
+        """What goes past the tunnel while everything is tried."""
+        with Wire("server", "eth0") as wire:
+            for target in (*FAR.values(), "192.168.53.98", "10.0.2.8"):
+                ping(None, target, seconds=1)
+        return {seen for seen in wire.seen if not seen.startswith(("ff", "fe80"))}
+
+
+@pytest.fixture
+def locked(network, tunnels):
+    network.host("server")
+    run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", "server")
+    made = Locked(tunnels)
+    try:
+        for netns, number in ((None, 7), ("server", 8)):
+            for address in (f"10.0.2.{number}/24", f"fd02::{number}/64"):
+                run("ip", "address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []), netns=netns)
+            run("ip", "link", "set", "eth0", "up", netns=netns)
+        for family, gateway in ((4, "10.0.2.8"), (6, "fd02::8")):
+            run("ip", "address", "add", FAR[family], "dev", "lo", netns="server")
+            add_route(None, "default", "via", gateway)
+        tunnels.run("server", server_profile(encryption="wireguard", private_key=made.server.private, peers=[
+            peer("u", "192.168.53.99/32", "fd53::99/128", public_key=made.keys.public)]))
+        yield made
+    finally:
+        run("ip", "link", "delete", "eth0", check=False)
+        run("nft", "delete", "table", "inet", "vpntun-killswitch_lab", check=False)
+        run("ip", "rule", "flush", "protocol", "117", check=False)
+        run("ip", "-6", "rule", "flush", "protocol", "117", check=False)
+
+
+@pytest.mark.parametrize("mode", ["while-up", "always"])
+def test_with_a_kill_switch_nothing_leaves_past_the_tunnel_whatever_ends_the_session(locked, mode):
+    locked.start(mode)
+    assert pings(None, FAR[4]) and pings(None, FAR[6]) and locked.leaks() == set()
+    kill(locked.tunnels, "lab")
+    assert locked.leaks() == set()
+    run("ip", "link", "delete", "tun0")
+    assert locked.leaks() == set(), "the interface is gone, the lock is not"
+    locked.tunnels.client.start("lab")
+    assert pings(None, FAR[4])
+    locked.tunnels.client.stop("lab")
+    assert locked.leaks() == (set() if mode == "always" else {*FAR.values(), "192.168.53.98", "10.0.2.8"})
+
+
+def test_a_kill_switch_can_leave_the_lan_alone(locked):
+    locked.start("while-up", **{"kill-switch.allow-lan": True})
+    assert pings(None, "10.0.2.8") and pings(None, FAR[4])
+    kill(locked.tunnels, "lab")
+    run("ip", "link", "delete", "tun0")
+    assert locked.leaks() == {"10.0.2.8"}, "the tunnel's own network is no LAN"
+
+
+def test_a_family_that_is_not_routed_is_refused_at_once(locked):
+    locked.start("off", allowed=("0.0.0.0/0",))
+    assert pings(None, FAR[4])
+    assert "unreachable" in run("sh", "-c", f"ping -c 1 {FAR[6]} 2>&1 || true").lower()
+    assert locked.leaks() == {"10.0.2.8"}
