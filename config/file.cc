@@ -92,19 +92,19 @@ bool check_bytes(std::string_view text, const SourceText& source, Report& report
 }
 
 // file: what the text was read from, or null.
-std::optional<Profile> load(std::string_view text, const SourceText& source, Reach reach,
-                            const struct stat* file, Report& report) {
-  if (!check_bytes(text, source, report)) return std::nullopt;
+Loaded load(std::string_view text, const SourceText& source, Reach reach, const struct stat* file,
+            Report& report) {
+  if (!check_bytes(text, source, report)) return {};
   const auto parsed = parse_document(text);
   if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
     report_syntax(*error, source, report);
-    return std::nullopt;
+    return {};
   }
   const Value& document = std::get<Value>(parsed);
   if (document.entries.empty()) {
     report.add(Code::kEmpty, {}, "the profile says nothing",
                {"", "the least is: [tunnel], and below it encryption = \"none\""});
-    return std::nullopt;
+    return {};
   }
   Draft draft = read_profile(document, reach, report);
   check_host(draft, report);
@@ -112,8 +112,10 @@ std::optional<Profile> load(std::string_view text, const SourceText& source, Rea
   check_peers(draft, report);
   check_wireguard(draft, report);
   if (draft.inline_secret && file) check_open_profile(*draft.inline_secret, *file, reach, report);
-  if (report.has_errors()) return std::nullopt;
-  return std::move(draft).finish();
+  Loaded loaded;
+  loaded.holds_key = draft.inline_secret.has_value();
+  if (!report.has_errors()) loaded.profile = std::move(draft).finish();
+  return loaded;
 }
 
 Loaded load(std::string_view text, const std::string& path, const std::string& tunnel_name,
@@ -125,7 +127,7 @@ Loaded load(std::string_view text, const std::string& path, const std::string& t
     report.add(Code::kTunnelName, {},
                fmt::format("{} is no name for a tunnel", in_quotes(tunnel_name)),
                {"", fmt::format("{}; rename the file", why)});
-  Loaded loaded{load(text, source, reach, file, report), {}};
+  Loaded loaded = load(text, source, reach, file, report);
   if (report.has_errors()) loaded.profile.reset();
   if (loaded.profile) {
     loaded.profile->name = tunnel_name;

@@ -35,6 +35,7 @@ struct Finding {
 struct Loaded {
   std::optional<Profile> profile;
   std::vector<Finding> findings;  // by position
+  bool holds_key = false;         // a secret key stands in the text itself
 };
 
 // How far loading looks outside of the profile's text. What is out of reach is a note.

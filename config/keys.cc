@@ -134,6 +134,7 @@ constexpr CodeRow kCodes[] = {
     {Code::kTunnelName, "E0110", "the file's name is no tunnel name"},
     {Code::kEmpty, "E0111", "the profile says nothing"},
     {Code::kMoreErrors, "E0112", "more findings than the hundred shown"},
+    {Code::kConfLine, "E0113", "import: a line that wg-quick does not have"},
     {Code::kWrongType, "E0201", "a value of the wrong type"},
     {Code::kRequired, "E0202", "a required key is missing"},
     {Code::kNotOneOf, "E0203", "not one of the words a key knows"},
@@ -190,8 +191,10 @@ constexpr CodeRow kCodes[] = {
     {Code::kPeerWithoutPrefix, "W0309", "a peer without allowed-ips"},
     {Code::kNobodyFirst, "W0310", "neither end could send the first packet"},
     {Code::kKillSwitchSplit, "W0311", "a kill switch without a default route"},
+    {Code::kDropped, "W0312", "import: a line that no profile can say"},
     {Code::kReadLater, "N0301", "a credential, which is read when the tunnel starts"},
     {Code::kKeyUnread, "N0302", "a key in a file that this user cannot read"},
+    {Code::kRewritten, "N0303", "import: a value that is written another way"},
 };
 
 constexpr std::string_view kWireguardKeys[] = {

@@ -44,6 +44,7 @@ enum class Code {
   kTunnelName,
   kEmpty,
   kMoreErrors,
+  kConfLine,
   kWrongType,
   kRequired,
   kNotOneOf,
@@ -100,8 +101,10 @@ enum class Code {
   kPeerWithoutPrefix,
   kNobodyFirst,
   kKillSwitchSplit,
+  kDropped,
   kReadLater,
   kKeyUnread,
+  kRewritten,
 };
 
 struct CodeRow {

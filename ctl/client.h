@@ -22,6 +22,7 @@ inline constexpr int kExitNoSuchTunnel = 4;
 inline constexpr int kExitUnhealthy = 6;
 inline constexpr int kExitTimeout = 7;
 inline constexpr int kExitUnreachable = 8;
+inline constexpr int kExitConflict = 9;
 
 // Something the user asked for did not happen: what (one sentence), what to do next, and the exit
 // code.

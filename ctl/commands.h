@@ -2,6 +2,7 @@
 // Thread: main.
 #pragma once
 
+#include "config/wg_quick.h"
 #include "ctl/client.h"
 #include "ctl/console.h"
 #include "ctl/verbs.h"
@@ -26,6 +27,22 @@ int wait(const Options& options, const Console& console);
 
 // commands_check.cc
 int check(const Options& options, const Console& console);
+
+// commands_import.cc
+int import(const Options& options, const Console& console);
+int export_profile(const Options& options, const Console& console);
+// The configuration, or its QR code; before it, on standard error, what it does not say.
+void print_conf(const config::WgQuickText& written, const Options& options, const Console& console);
+
+// commands_peer.cc
+int peer(const Options& options, const Console& console);
+
+// commands_keys.cc
+int genkey(const Options& options, const Console& console);
+int genpsk(const Options& options, const Console& console);
+int pubkey(const Options& options, const Console& console);
+// As wg(8) does when standard output is a file that everybody can read.
+void warn_of_readers(const Console& console);
 
 // commands_capture.cc
 int capture(const Options& options, const Console& console);

@@ -41,7 +41,8 @@ std::vector<Command> commands_of(const CLI::App& app) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     Command command{verb->get_name(), verb->get_description(), options_of(*verb), {}};
     for (const CLI::Option* option : verb->get_options())
-      if (option->get_positional()) command.positional = option->get_name(true);
+      if (option->get_positional() && !command.positional.starts_with("NAME"))
+        command.positional = option->get_name(true);
     commands.push_back(std::move(command));
   }
   return commands;
@@ -78,6 +79,7 @@ bool takes_files(const Command& command) {
 constexpr std::string_view kShells = "bash zsh fish";
 // The lab runner is a program of its own: its verbs and hosts, and files for the rest.
 constexpr std::string_view kLab = "up down env status exec shell list run u server v";
+constexpr std::string_view kPeer = "add remove list";
 constexpr std::string_view kNames = "vpnctl list --names 2>/dev/null";
 
 std::string bash(const CLI::App& app) {
@@ -87,6 +89,7 @@ std::string bash(const CLI::App& app) {
     verbs.push_back(command.name);
     cases += fmt::format("    {})\n      options='{}'\n", command.name, spellings(command.options));
     if (takes_names(command)) cases += fmt::format("      words=$({})\n", kNames);
+    if (command.name == "peer") cases += fmt::format("      words+=' {}'\n", kPeer);
     if (command.positional == "SHELL") cases += fmt::format("      words='{}'\n", kShells);
     if (command.name == "lab") cases += fmt::format("      words='{}' files=yes\n", kLab);
     if (takes_files(command)) cases += "      files=yes\n";
@@ -168,6 +171,7 @@ std::string zsh(const CLI::App& app) {
                          : command.positional == "SHELL" ? "(bash zsh fish)"
                                                          : " ";
     if (command.name == "lab") action = fmt::format("({})", kLab);
+    if (command.name == "peer") cases += fmt::format("        '1:action:({})' \\\n", kPeer);
     cases +=
         fmt::format("        {}\n      ;;\n", single_quoted(fmt::format("*:argument:{}", action)));
   }
@@ -234,6 +238,8 @@ std::string fish(const CLI::App& app) {
     if (takes_names(command))
       out += fmt::format("complete -c vpnctl -n {} {} -a '({})'\n", single_quoted(condition),
                          takes_files(command) ? "-F" : "-f", kNames);
+    if (command.name == "peer")
+      out += fmt::format("complete -c vpnctl -n {} -f -a '{}'\n", single_quoted(condition), kPeer);
     if (command.positional == "SHELL")
       out +=
           fmt::format("complete -c vpnctl -n {} -f -a '{}'\n", single_quoted(condition), kShells);

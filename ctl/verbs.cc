@@ -24,6 +24,8 @@ std::string not_negative(const std::string& text) {
   return fmt::format("expected a number from 0 to {:.0f}, got \"{}\"", kMost, text);
 }
 
+void declare_nothing(CLI::App&, Options&) {}
+
 // A positional named NAME is completed with the tunnels' names, FILE with files, anything else with
 // nothing.
 void declare_names(CLI::App& verb, Options& options) {
@@ -60,8 +62,60 @@ void declare_check(CLI::App& verb, Options& options) {
   verb.add_option("--profile-folder", options.profile_folders,
                   "Look names up here; may be repeated")
       ->type_name("FOLDER")
-      ->expected(1)
       ->allow_extra_args(false);
+}
+
+void declare_import(CLI::App& verb, Options& options) {
+  verb.add_option("FILE", options.names, "A configuration of wg-quick, NAME.conf")
+      ->required()
+      ->expected(1);
+  verb.add_option("--name", options.name, "Name of the tunnel (default: of the file)")
+      ->type_name("TUNNEL");
+  verb.add_option("--to", options.to_folder, "Where profiles are (default /etc/vpntund)")
+      ->type_name("FOLDER");
+  verb.add_option("--keys", options.keys,
+                  "inline (keys in the profile, the default) or files (beside it)")
+      ->check(CLI::IsMember({"inline", "files"}))
+      ->type_name("WHERE");
+}
+
+void declare_qr(CLI::App& verb, Options& options) {
+  verb.add_flag("--qr", options.qr, "Show it as a QR code, for phones");
+}
+
+void declare_export(CLI::App& verb, Options& options) {
+  verb.add_option("NAME|FILE", options.names, "A profile by name, or by path")
+      ->required()
+      ->expected(1);
+  verb.add_option("--format", options.format, "wg-quick, the only one")
+      ->check(CLI::IsMember({"wg-quick"}))
+      ->type_name("FORMAT");
+  declare_qr(verb, options);
+}
+
+void declare_peer(CLI::App& verb, Options& options) {
+  verb.add_option("ACTION", options.action, "add, remove or list")
+      ->required()
+      ->check(CLI::IsMember({"add", "remove", "list"}));
+  verb.add_option("NAME", options.tunnel, "The tunnel, by name or by path of its profile")
+      ->required();
+  verb.add_option("PEER", options.peer, "The peer, by its name");
+  const auto list = [&](const char* option, std::vector<std::string>& values, const char* what) {
+    verb.add_option(option, values, what)->type_name("PREFIX")->allow_extra_args(false);
+  };
+  verb.add_option("--public-key", options.public_key,
+                  "add: of a peer that has its keys; without it they are made here")
+      ->type_name("KEY");
+  list("--address", options.addresses,
+       "add: its address in the tunnel (default: the next free one); may be repeated");
+  list("--allowed-ips", options.allowed_ips,
+       "add: what is sent to it (default: its addresses); may be repeated");
+  verb.add_option("--endpoint-for-client", options.endpoint_for_client,
+                  "add: where the peer finds this tunnel, with the port unless it is listen-port")
+      ->type_name("HOST:PORT");
+  verb.add_flag("--all-traffic", options.all_traffic,
+                "add: the peer sends everything here, not only what is for the tunnel");
+  declare_qr(verb, options);
 }
 
 void declare_capture(CLI::App& verb, Options& options) {
@@ -121,8 +175,6 @@ void declare_lab(CLI::App& verb, Options&) {
   verb.fallthrough(false);
 }
 
-void declare_nothing(CLI::App&, Options&) {}
-
 void declare_completion(CLI::App& verb, Options& options) {
   verb.add_option("SHELL", options.shell, "bash, zsh or fish")
       ->required()
@@ -138,6 +190,15 @@ constexpr std::array kVerbs{
     Verb{"wait", "Wait until a tunnel runs, hears a peer or carries traffic", declare_wait, wait},
     Verb{"list", "List the profiles", declare_list, list},
     Verb{"check", "Find the mistakes in profiles; needs no daemon", declare_check, check},
+    Verb{"peer", "Add, remove and list the peers of a WireGuard tunnel", declare_peer, peer},
+    Verb{"import", "Make a profile of a configuration of wg-quick; needs no daemon", declare_import,
+         import},
+    Verb{"export", "Print a profile as a configuration of wg-quick; needs no daemon",
+         declare_export, export_profile},
+    Verb{"genkey", "Print a new private key", declare_nothing, genkey},
+    Verb{"genpsk", "Print a new preshared key", declare_nothing, genpsk},
+    Verb{"pubkey", "Print the public key of the private key on standard input", declare_nothing,
+         pubkey},
     Verb{"capture", "Show the packets of a tunnel, inside and outside", declare_capture, capture},
     Verb{"logs", "Show what the journal has about a tunnel", declare_logs, logs},
     Verb{"inject", "Write one packet into a tunnel's interface, as if a peer had sent it",

@@ -36,6 +36,21 @@ struct Options {
 
   std::vector<std::string> profile_folders;  // check
 
+  std::string name;                        // import; empty: of the file
+  std::string to_folder = "/etc/vpntund";  // import
+  std::string keys = "inline";             // import
+  std::string format = "wg-quick";         // export
+  bool qr = false;                         // export, peer
+
+  std::string action;                    // peer
+  std::string tunnel;                    // peer
+  std::string peer;                      // peer
+  std::string public_key;                // peer
+  std::vector<std::string> addresses;    // peer
+  std::vector<std::string> allowed_ips;  // peer
+  std::string endpoint_for_client;       // peer
+  bool all_traffic = false;              // peer
+
   std::string write_file;       // capture
   std::uint64_t count = 0;      // capture; 0: no end
   double duration_seconds = 0;  // capture; 0: no end

@@ -39,7 +39,7 @@ TEST(Examples, lab_is_host_u) {
 }
 
 TEST(Examples, of_wireguard_have_keys_outside_of_the_profile) {
-  for (const std::string& name : {"wireguard", "wireguard-server"}) {
+  for (const char* name : {"wireguard", "wireguard-server"}) {
     const Profile profile = example(name);
     EXPECT_EQ(profile.encryption, Encryption::kWireguard);
     EXPECT_TRUE(profile.interface.private_key.is_zero()) << "nothing was read of its file";
