@@ -24,7 +24,7 @@ constexpr std::array<std::uint8_t, kVersions> kBlocks{
 constexpr unsigned kLevelL = 1;  // in the format information
 
 std::size_t size_of(unsigned version) {
-  return version * 4 + 17;
+  return std::size_t{version} * 4 + 17;
 }
 
 // Rows and columns where alignment patterns have their centres.
