@@ -31,7 +31,7 @@ std::size_t size_of(unsigned version) {
 std::vector<std::size_t> alignment_centres(unsigned version) {
   if (version == 1) return {};
   const std::size_t count = version / 7 + 2;
-  const std::size_t step = (version * 8 + count * 3 + 5) / (count * 4 - 4) * 2;
+  const std::size_t step = (std::size_t{version} * 8 + count * 3 + 5) / (count * 4 - 4) * 2;
   std::vector<std::size_t> centres{6};
   for (std::size_t i = count - 1; i > 0; --i)
     centres.push_back(size_of(version) - 7 - (i - 1) * step);
@@ -40,7 +40,7 @@ std::vector<std::size_t> alignment_centres(unsigned version) {
 
 // All codewords, of data and correction.
 std::size_t codewords_of(unsigned version) {
-  std::size_t modules = (16 * version + 128) * version + 64;
+  std::size_t modules = (std::size_t{16} * version + 128) * version + 64;
   if (version >= 2) {
     const std::size_t count = version / 7 + 2;
     modules -= (25 * count - 10) * count - 55;
