@@ -27,4 +27,12 @@ struct BootClock {
 
 using Instant = BootClock::time_point;
 
+// How long the machine has slept since it was booted.
+inline Duration time_asleep() noexcept {
+  timespec awake{};
+  clock_gettime(CLOCK_MONOTONIC, &awake);
+  return BootClock::now().time_since_epoch() - std::chrono::seconds(awake.tv_sec) -
+         std::chrono::nanoseconds(awake.tv_nsec);
+}
+
 }  // namespace vpntun

@@ -74,6 +74,7 @@ std::optional<os::Netns> Handover::netns_before() const {
 os::UdpSocket Handover::socket(const config::Profile& profile, std::uint32_t mark) {
   os::UdpOptions options;
   options.mark = mark;
+  options.may_fragment = profile.encryption == config::Encryption::kWireguard;
   const std::uint16_t port = profile.interface.listen_port;
   UniqueFd left = store_.take(kSocket);
   std::optional<os::UdpSocket> socket =

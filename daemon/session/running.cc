@@ -27,6 +27,7 @@ namespace {
 constexpr Duration kBusyInterval = std::chrono::seconds(1);  // between two looks at the counters
 constexpr Duration kIdleInterval = std::chrono::seconds(5);  // when nothing moved at the last look
 constexpr Duration kNoticeDelay = std::chrono::milliseconds(50);  // notices come in bursts
+constexpr Duration kNap = std::chrono::seconds(1);  // of the machine, that goes unnoticed
 constexpr int kCapturePipeBytes = 1 << 20;
 constexpr std::size_t kLargestInjected = 65535;  // bytes
 
@@ -181,18 +182,15 @@ void Running::look_at_host() {
   or_warn(
       [this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_, wanted_.table)); });
   policy_routing_->look();
-  through_tunnel_.assign(profile_.peers.size(), false);
-  if (!namespaces_.together()) return;
+  if (namespaces_.together()) look_at_ways();
+}
+
+// A peer to which another way leads now hears from us, and answers there.
+void Running::look_at_ways() {
   const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
   or_warn([&] {
-    for (std::size_t i = 0; i < known.size(); ++i) {
-      if (!known[i].endpoint) continue;
-      os::RouteQuery query;
-      query.destination = known[i].endpoint->address;
-      query.mark = mark_;
-      const os::RouteAnswer answer = os::lookup_route(netlink_, query);
-      through_tunnel_[i] = answer.error_number == 0 && answer.index == index_;
-    }
+    for (const std::size_t peer : ways_.look(netlink_, known, index_, mark_))
+      worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), known[peer].endpoint);
   });
 }
 
@@ -213,7 +211,7 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
   facts.dns_failure = dns_failure_;
   facts.peers = peers_->facts(snapshot);
   for (std::size_t i = 0; i < facts.peers.size(); ++i)
-    facts.peers[i].endpoint_through_tunnel = through_tunnel_[i];
+    facts.peers[i].endpoint_through_tunnel = ways_.leads_through_tunnel(i);
   return facts;
 }
 
@@ -222,6 +220,8 @@ void Running::look() {
   const Instant now = loop_.now();
   if (std::exchange(host_changed_, false)) look_at_host();
   kill_switch_.look();
+  if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
+    worker_->revive_peers();
   const dataplane::Snapshot snapshot = worker_->snapshot();
   const bool active = peers_->advance(snapshot, now);
   const Facts seen = facts(snapshot);

@@ -33,6 +33,7 @@
 #include "session/session.h"
 #include "session/status.h"
 #include "session/status_of.h"
+#include "session/ways.h"
 
 namespace vpntun::session {
 
@@ -71,6 +72,7 @@ class Running {
   void start_worker(os::Tun tun, os::UdpSocket socket);
   void announce() const;
   void look_at_host();
+  void look_at_ways();
   void look();
   void plan_look(Instant when);
   void look_at_host_soon();
@@ -110,7 +112,8 @@ class Running {
   Instant next_look_{};
   HostDrift drift_;
   std::string dns_failure_;
-  std::vector<bool> through_tunnel_;  // by peer: its endpoint's route leads into the tunnel
+  Ways ways_;
+  Duration asleep_ = time_asleep();
   Shown shown_;
   bool broken_told_ = false;
   std::uint64_t next_token_ = 1;

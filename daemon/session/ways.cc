@@ -1,0 +1,31 @@
+#include "session/ways.h"
+
+#include <utility>
+
+#include "os/route.h"
+
+namespace vpntun::session {
+
+std::vector<std::size_t> Ways::look(os::NetlinkSocket& netlink, const std::vector<PeerFacts>& peers,
+                                    unsigned tunnel, std::uint32_t mark) {
+  const std::vector<Way> before = std::exchange(ways_, std::vector<Way>(peers.size()));
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    if (!peers[i].endpoint) continue;
+    os::RouteQuery query;
+    query.destination = peers[i].endpoint->address;
+    query.mark = mark;
+    const os::RouteAnswer answer = os::lookup_route(netlink, query);
+    Way& way = ways_[i];
+    way.endpoint = peers[i].endpoint;
+    if (answer.error_number != 0) continue;
+    way.interface = answer.index;
+    way.source = answer.source.value_or(IpAddress());
+    way.through_tunnel = answer.index == tunnel;
+    if (i >= before.size() || before[i].endpoint != way.endpoint || way.through_tunnel) continue;
+    if (before[i].interface != way.interface || before[i].source != way.source) others.push_back(i);
+  }
+  return others;
+}
+
+}  // namespace vpntun::session
