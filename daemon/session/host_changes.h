@@ -45,15 +45,16 @@ class Namespaces {
   bool together() const noexcept { return !inside_ || socket_inside_; }
 
  private:
-  // Null: the namespace the process is in. It is not entered: that needs CAP_SYS_ADMIN, which a
-  // tunnel without [netns] has not.
+  // Null: the namespace the session was made in. A thread that is there does not enter it: that
+  // needs CAP_SYS_ADMIN, which a tunnel without [netns] has not.
   template <typename Work>
-  static auto at(const os::Netns* netns, Work& work) {
-    if (netns == nullptr) return work();
-    const os::NetnsScope scope(*netns);
+  auto at(const os::Netns* netns, Work& work) const {
+    if (netns == nullptr && os::Netns::current() == outside_) return work();
+    const os::NetnsScope scope(netns == nullptr ? outside_ : *netns);
     return work();
   }
 
+  const os::Netns outside_ = os::Netns::current();
   std::string created_;                      // empty: none
   std::shared_ptr<const os::Netns> inside_;  // shared with lookups under way
   bool socket_inside_ = false;

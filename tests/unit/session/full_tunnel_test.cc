@@ -130,6 +130,14 @@ TEST_F(FullTunnel, KillSwitchEndsWithAStop) {
   EXPECT_TRUE(reaches_outside());
 }
 
+// The loop's thread is elsewhere here, as no session's is.
+TEST_F(FullTunnel, KillSwitchIsPutBackWhereTheTunnelIsAndNowhereElse) {
+  start(full(KillSwitch::kWhileUp));
+  u_.at([](os::NetlinkSocket&) { os::remove_table(os::NftTable::kKillSwitch, "lab"); });
+  EXPECT_TRUE(run_until(loop_, [&] { return locked(); }));
+  EXPECT_FALSE(os::table_installed(os::NftTable::kKillSwitch, "lab"));
+}
+
 TEST_F(FullTunnel, KillSwitchAlwaysStaysUntilTheProfileSaysOtherwise) {
   start(full(KillSwitch::kAlways));
   session_.reset();
