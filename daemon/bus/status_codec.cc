@@ -105,6 +105,7 @@ Dictionary to_dictionary(const session::Status& status) {
       {"name", text(status.name)},
       {"description", text(status.description)},
       {"profile-path", text(status.profile_path)},
+      {"differs-from-profile", sdbus::Variant(status.differs_from_profile)},
       {"pid", sdbus::Variant(status.pid)},
       {"since-usec", sdbus::Variant(status.since_usec)},
       {"interface", text(status.interface)},

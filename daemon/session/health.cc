@@ -73,6 +73,9 @@ void find_host_faults(const Facts& facts, std::vector<Ranked>& found) {
     degraded("kill-switch",
              fmt::format("packets may leave past the tunnel: {}", facts.kill_switch_failure));
   if (!facts.dns_failure.empty()) degraded("dns-unavailable", facts.dns_failure);
+  if (!facts.control_failure.empty())
+    degraded("control-socket-failed",
+             fmt::format("wg(8) cannot reach {}: {}", facts.interface, facts.control_failure));
 }
 
 // The tunnel's health from its peers' alone.
@@ -219,6 +222,13 @@ Assessment assess(const Facts& facts, Instant now) {
     const Judgement& judgement = assessment.peers.back();
     if (judgement.health != Health::kHealthy) found.push_back({judgement.health, judgement.reason});
   }
+  // No fault; said last.
+  if (facts.changed_by_wg)
+    found.push_back({Health::kUnknown,
+                     {"changed-by-wg",
+                      fmt::format("{} was changed through its control socket; `vpnctl reload {}` "
+                                  "puts the profile back",
+                                  facts.interface, facts.tunnel)}});
   assessment.health = combined(assessment.peers);
   for (const Ranked& ranked : found)
     if (ranked.health == Health::kDegraded && assessment.health != Health::kFailing)

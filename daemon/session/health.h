@@ -74,6 +74,8 @@ struct Facts {
   std::string routing_failure;              // of the default route by policy routing; empty: none
   std::string kill_switch_failure;          // empty: not wanted, or its rules are there
   std::string dns_failure;                  // empty: not wanted, or systemd-resolved knows
+  std::string control_failure;              // of the control socket; empty: not wanted, or there
+  bool changed_by_wg = false;               // what runs is not what the profile says
   std::vector<PeerFacts> peers;
 };
 

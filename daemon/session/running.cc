@@ -19,6 +19,7 @@
 #include "os/udp.h"
 #include "session/interface.h"
 #include "session/routing_mark.h"
+#include "session/wg_control.h"
 
 namespace vpntun::session {
 
@@ -126,6 +127,28 @@ void Running::bring_up() {
   namespaces_.at_interface([this] { monitor_.emplace(); });
   monitor_source_ =
       loop_.add_io(monitor_->fd(), EPOLLIN, [this](std::uint32_t) { take_notices(); });
+  if (profile_.interface.control_socket) open_control_socket();
+}
+
+// The tunnel works without wg(8) too.
+void Running::open_control_socket() {
+  WgControl control;
+  control.profile = [this]() -> const config::Profile& { return profile_; };
+  control.status = [this] { return status(); };
+  control.listen_port = port_;
+  control.fwmark = mark_;
+  control.change = [this](const config::Profile& next) { change(next); };
+  control.move = [this](std::size_t peer, const Endpoint& endpoint) {
+    worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
+  };
+  try {
+    control_socket_.emplace(loop_, interface_,
+                            [control = std::move(control)](std::string_view request) {
+                              return answer(control, request);
+                            });
+  } catch (const Error& error) {
+    control_failure_ = error.what();
+  }
 }
 
 NameRules Running::name_rules(const config::Profile& profile) const {
@@ -209,6 +232,8 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
   facts.routing_failure = policy_routing_->failure();
   facts.kill_switch_failure = kill_switch_.failure();
   facts.dns_failure = dns_failure_;
+  facts.control_failure = control_failure_;
+  facts.changed_by_wg = before_wg_.has_value();
   facts.peers = peers_->facts(snapshot);
   for (std::size_t i = 0; i < facts.peers.size(); ++i)
     facts.peers[i].endpoint_through_tunnel = ways_.leads_through_tunnel(i);
@@ -321,11 +346,26 @@ ReloadResult Running::reload(const config::Profile& profile) {
   next.modified_usec =
       result.needs_restart.empty() ? profile.modified_usec : profile_.modified_usec;
   apply(next);
+  before_wg_.reset();
   log::event(log::Event::kReloaded, {.interface = interface_},
              "reloaded: applied [{}], a restart is needed for [{}]",
              fmt::join(result.applied, ", "), fmt::join(result.needs_restart, ", "));
   if (changed_) changed_();
   return result;
+}
+
+void Running::change(const config::Profile& next) {
+  std::vector<std::string> keys;
+  for (config::Change& change : config::changes(profile_, next))
+    keys.push_back(std::move(change.key));
+  config::Profile before = profile_;
+  apply(next);
+  if (!before_wg_)
+    before_wg_ = std::move(before);
+  else if (*before_wg_ == profile_)
+    before_wg_.reset();
+  log::notice("changed through the control socket: [{}]", fmt::join(keys, ", "));
+  if (changed_) changed_();
 }
 
 // First what may fail. After that there is no way back, and none is needed.

@@ -22,6 +22,7 @@
 #include "os/udp.h"
 #include "service/fd_store.h"
 #include "service/loop.h"
+#include "session/control_socket.h"
 #include "session/handover.h"
 #include "session/health.h"
 #include "session/host_changes.h"
@@ -70,6 +71,8 @@ class Running {
                      const HostConfig& former);
   void give_up_former_netns();
   void start_worker(os::Tun tun, os::UdpSocket socket);
+  void open_control_socket();
+  void change(const config::Profile& next);
   void announce() const;
   void look_at_host();
   void look_at_ways();
@@ -112,6 +115,8 @@ class Running {
   Instant next_look_{};
   HostDrift drift_;
   std::string dns_failure_;
+  std::string control_failure_;
+  std::optional<config::Profile> before_wg_;  // what ran before wg(8) changed it
   Ways ways_;
   Duration asleep_ = time_asleep();
   Shown shown_;
@@ -125,6 +130,7 @@ class Running {
   service::EventSource worker_source_;
   service::EventSource monitor_source_;
   service::EventSource timer_;
+  std::optional<ControlSocket> control_socket_;
 };
 
 }  // namespace vpntun::session

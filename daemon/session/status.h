@@ -58,6 +58,7 @@ struct Status {
   std::string description;
   std::string profile_path;
   std::uint64_t profile_time_usec = 0;  // modification time of the file as loaded
+  bool differs_from_profile = false;    // wg(8) changed what runs since it was loaded
   std::uint32_t pid = 0;
   std::uint64_t since_usec = 0;
   std::string interface;

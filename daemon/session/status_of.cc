@@ -43,6 +43,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
   status.name = profile.name;
   status.description = profile.description;
   status.profile_path = profile.path;
+  status.differs_from_profile = seen.changed_by_wg;
   status.interface = seen.interface;
   status.netns = profile.netns.name;
   status.kind = profile.kind;

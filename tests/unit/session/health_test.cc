@@ -264,6 +264,28 @@ TEST(Health, IsDegradedWhenMasqueradingCouldNotBeSetUp) {
   EXPECT_EQ(assessment.reason().code, "masquerade-failed");
 }
 
+TEST(Health, IsDegradedWithoutTheControlSocketThatWasAskedFor) {
+  Facts facts = facts_with({answering_peer()});
+  facts.control_failure = "another process listens there";
+  const Assessment assessment = assess(facts, kNow);
+  EXPECT_EQ(assessment.health, Health::kDegraded);
+  EXPECT_EQ(assessment.reason().code, "control-socket-failed");
+  EXPECT_THAT(assessment.reason().text, HasSubstr("another process listens there"));
+}
+
+TEST(Health, SaysLastThatWgChangedTheTunnelWhichIsNoFault) {
+  Facts facts = facts_with({answering_peer()});
+  facts.changed_by_wg = true;
+  Assessment assessment = assess(facts, kNow);
+  EXPECT_EQ(assessment.health, Health::kHealthy);
+  EXPECT_EQ(assessment.reason().code, "changed-by-wg");
+  EXPECT_THAT(assessment.reason().text, HasSubstr("`vpnctl reload "));
+  facts.peers.emplace_back().name = "waiting";
+  assessment = assess(facts, kNow);
+  EXPECT_EQ(assessment.reason().code, "waiting");
+  EXPECT_EQ(assessment.findings.back().code, "changed-by-wg");
+}
+
 TEST(Health, IsDegradedWhileTheResolverDoesNotKnow) {
   Facts facts = facts_with({answering_peer()});
   facts.dns_failure = "systemd-resolved does not run";
