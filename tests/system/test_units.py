@@ -83,6 +83,11 @@ def test_reload_applies_a_changed_profile_without_a_new_process(home):
     assert_both_say(home, "active", "running")
 
 
+def said_about(machine, tunnel):
+    """By the field: on a busy machine journald may ask for a line's unit when the process has ended."""
+    return machine.journal(None, f"VPNTUN_TUNNEL={tunnel}")
+
+
 def test_a_reload_of_a_broken_profile_changes_nothing_and_says_why(home):
     home.systemctl("start", UNIT)
     home.profile("home", HOME.replace("192.168.53.99/24", "192.168.53.999/24"))
@@ -105,7 +110,7 @@ def test_a_failing_start_fails_the_unit_and_says_why_everywhere(home):
     assert home.systemctl("start", UNIT, check=False).returncode != 0
     assert home.active_state(UNIT) == "failed"
     assert "192.168.53.999" in home.systemctl("status", "--full", UNIT, check=False).stdout
-    assert "192.168.53.999" in home.journal(UNIT)
+    assert "192.168.53.999" in said_about(home, "home")
     assert home.status("home")["state"] == "failed"
     done = home.vpnctl("start", "home", check=False)
     assert done.returncode == 1 and "192.168.53.999" in done.stderr
@@ -128,7 +133,7 @@ def test_a_unit_without_a_profile_fails_and_says_so(machine):
     unit = unit_of("nowhere")
     assert machine.systemctl("start", unit, check=False).returncode != 0
     assert machine.show(unit, "ActiveState", "NRestarts") == {"ActiveState": "failed", "NRestarts": "0"}
-    assert "nowhere.toml" in machine.journal(unit)
+    assert "nowhere.toml" in said_about(machine, "nowhere")
     machine.systemctl("reset-failed", unit)
 
 
