@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -12,9 +13,11 @@ from conftest import CLIENT, PORT, SERVER
 from test_reload import own_routes, reload
 from test_wireguard import Ends
 
-from harness.bus import NOBODY, as_user, has_other_users
+from harness import program
+from harness.bus import NOBODY, PrivateBus, as_user, has_other_users
 from harness.host import run
-from harness.network import Pings, answered, ping, pings
+from harness.network import Pings, answered, ping, pings, process
+from harness.profile import peer, profile
 from harness.waiting import wait_for
 from harness.wireguard import Keys, preshared_key
 
@@ -335,3 +338,46 @@ def test_a_living_process_keeps_its_place(both):
     assert wg("show", "wgc", "public-key").strip() == both.client_key
     both.tunnels.client.restart("lab")
     assert pings("u", SERVER), "it carries packets all the same"
+
+
+def test_a_session_without_root_offers_it_to_root(tmp_path):
+    """As systemd runs it: another user with CAP_NET_ADMIN, in a folder that tmpfiles.d made."""
+    if not has_other_users():
+        pytest.skip("needs a second user: run the tests as root")
+    keys, other = Keys(), Keys()
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir("/run/wireguard")  # a session's that was root
+    os.mkdir("/run/wireguard")
+    os.chown("/run/wireguard", 0, NOBODY)
+    os.chmod("/run/wireguard", 0o1775)
+    with tempfile.TemporaryDirectory() as folder, PrivateBus(folder) as bus, contextlib.ExitStack() as running:
+        os.chmod(folder, 0o755)
+        file = os.path.join(folder, "home.toml")
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as text:
+            text.write(profile(name="wgh", address="192.168.53.1/24", listen_port=PORT, encryption="wireguard",
+                               private_key=keys.private, control_socket=True,
+                               peers=[peer("other", "192.168.53.2/32", public_key=other.public)]))
+        os.chown(file, NOBODY, NOBODY)
+
+        def start():
+            session = running.enter_context(process(
+                "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all,+net_admin",
+                "--ambient-caps=+net_admin", "--bounding-set=-all,+net_admin", program("vpntund"), "--session", "home",
+                "--profile-folder", folder, log=str(tmp_path / "log"),
+                env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=bus.address)))
+            wait_for(lambda: os.path.exists(path("wgh")) and not subprocess.run(
+                ["wg", "show", "wgh", "peers"], capture_output=True, check=False).returncode, "it is there", 20)
+            return session
+
+        session = start()
+        assert os.stat(path("wgh")).st_uid == NOBODY
+        wg("set", "wgh", "peer", other.public, "allowed-ips", "192.168.53.3/32")
+        assert show("wgh", "allowed-ips") == {other.public: ["192.168.53.3/32"]}
+        session.kill()
+        session.wait()
+        session = start()
+        assert show("wgh", "allowed-ips") == {other.public: ["192.168.53.2/32"]}
+        session.terminate()
+        session.wait(15)
+        assert os.listdir("/run/wireguard") == []
+    os.rmdir("/run/wireguard")
