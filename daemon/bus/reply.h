@@ -18,8 +18,15 @@ class Reply {
   explicit Reply(sdbus::Result<Values...>&& result)
       : result_(std::make_shared<sdbus::Result<Values...>>(std::move(result))) {}
 
+  // What cannot be written (no descriptor is left for a copy of one) becomes an error: who asks
+  // must not wait for nothing.
   void operator()(const Values&... values) const {
-    shielded("reply", [&] { result_->returnResults(values...); })();
+    try {
+      result_->returnResults(values...);
+    } catch (...) {
+      log_current("reply");
+      fail(current_to_dbus());
+    }
   }
   void fail(const sdbus::Error& error) const {
     shielded("reply", [&] { result_->returnError(error); })();

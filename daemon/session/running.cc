@@ -176,6 +176,8 @@ void Running::start_worker(os::Tun tun, os::UdpSocket socket) {
   worker_->set_mtu(mtu_.bytes);
   worker_->set_private_key(profile_.interface.private_key);
   worker_->set_peers(peers);
+  // The session before took its keys with it; who only sends to us would not know for 15 s.
+  if (handover_.took_over()) worker_->revive_peers();
   worker_->start();
   worker_source_ =
       loop_.add_io(worker_->event_fd(), EPOLLIN, [this](std::uint32_t) { take_events(); });

@@ -1,10 +1,13 @@
-"""Keys of WireGuard, and wireguard-go (Debian's package) with wg(8) as the other end of a tunnel."""
+"""Keys of WireGuard, and wireguard-go with wg(8) as the other end of a tunnel."""
 import contextlib
 import os
 
 from .host import run
 from .network import process
 from .waiting import wait_for
+
+# Debian's package, or another build of it: see newest-wireguard-go.
+PROGRAM = os.environ.get("VPNTUN_WIREGUARD_GO", "wireguard-go")
 
 
 class Keys:
@@ -36,7 +39,7 @@ class WireguardGo:
     def start(self):
         environment = dict(os.environ, WG_PROCESS_FOREGROUND="1")
         self.process = self.stack.enter_context(
-            process("wireguard-go", "-f", self.name, netns=self.netns, env=environment))
+            process(PROGRAM, "-f", self.name, netns=self.netns, env=environment))
         wait_for(lambda: os.path.exists(f"/var/run/wireguard/{self.name}.sock"), "wireguard-go listens to wg(8)")
         self.wg("private-key", "/dev/stdin", input=self.keys.private)
         if self.port:

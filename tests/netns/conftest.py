@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from harness.bus import plain  # noqa: E402
 from harness.daemon import World  # noqa: E402
 from harness.network import Network, pings  # noqa: E402
 from harness.profile import peer, profile  # noqa: E402
@@ -26,6 +27,11 @@ class Tunnels(World):
     def rerun(self, name, text):
         self.manager.write_profile(name, text)
         self.client.restart(name)
+
+    def reload(self, name, text):
+        """What Reload says of that profile."""
+        self.manager.write_profile(name, text)
+        return plain(self.client.call(self.client.MANAGER, "Reload", "sa{sv}", name, {}))
 
     def peer(self, tunnel, name):
         return next(peer for peer in self.client.status(tunnel)["peers"] if peer["name"] == name)

@@ -5,7 +5,7 @@ import time
 import pytest
 from conftest import PORT, SERVER, client_profile, server_profile
 
-from harness.bus import DBusError, plain
+from harness.bus import DBusError
 from harness.host import host_state, run, unchanged_host
 from harness.network import Pings, answered, ping, pings
 from harness.profile import peer
@@ -13,8 +13,7 @@ from harness.profile import peer
 
 def reload(tunnels, name, text):
     """The keys applied and those that need a restart."""
-    tunnels.manager.write_profile(name, text)
-    result = plain(tunnels.client.call(tunnels.client.MANAGER, "Reload", "sa{sv}", name, {}))
+    result = tunnels.reload(name, text)
     assert result["unchanged"] == (not result["applied"] and not result["needs-restart"])
     return result["applied"], result["needs-restart"]
 

@@ -1,12 +1,10 @@
 """Sessions that are restarted, or killed and started again, while packets flow: nothing is lost, nothing is left."""
 import contextlib
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 
 import pytest
@@ -14,48 +12,10 @@ from conftest import CLIENT, PORT, SERVER, client_profile, server_profile
 
 from harness import program
 from harness.host import run, unchanged_host
-from harness.network import Pings, answered, ping, pings, tcp_connect, tcp_listener
+from harness.network import Pings, answered, ping, pings
 from harness.profile import peer, profile
+from harness.transfer import Transfer
 from harness.waiting import wait_for
-
-
-class Transfer:
-    """One TCP connection that carries bytes from `netns` to the server for as long as the context runs."""
-
-    def __init__(self, netns, server_netns, address):
-        self.listener = tcp_listener(server_netns, address, 7000)
-        self.sender = tcp_connect(netns, address, 7000)
-        self.receiver = self.listener.accept()[0]
-        self.receiver.settimeout(15)
-        self.done = threading.Event()
-        self.sent, self.received = hashlib.sha256(), hashlib.sha256()
-        self.bytes = 0
-
-    def send(self):
-        while not self.done.is_set():
-            block = os.urandom(16 << 10)
-            self.sender.sendall(block)
-            self.sent.update(block)
-            self.done.wait(0.01)  # so that no queue is full of it, where echo requests would be lost
-        self.sender.shutdown(1)
-
-    def receive(self):
-        while block := self.receiver.recv(1 << 16):
-            self.received.update(block)
-            self.bytes += len(block)
-
-    def __enter__(self):
-        self.threads = [threading.Thread(target=work) for work in (self.send, self.receive)]
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        for thread in self.threads:
-            thread.join(30)
-        for each in (self.listener, self.sender, self.receiver):
-            each.close()
 
 
 @contextlib.contextmanager
@@ -97,14 +57,14 @@ def identity(tunnels, name):
 @pytest.mark.parametrize("name, netns", [("lab", "u"), ("server", "server")])
 def test_traffic_goes_on_through_the_same_interface_and_socket(running, name, netns, end):
     before, pid = identity(running, name), running.client.status(name)["pid"]
-    with undisturbed(netns), Pings("u", SERVER) as sent, Transfer("u", "server", SERVER) as transfer:
+    with undisturbed(netns), Pings("u", SERVER) as sent, Transfer("u", "server", SERVER, pause=0.01) as transfer:
         for _ in range(2):
             end(running, name)
             time.sleep(0.2)
     assert identity(running, name) == before
     assert running.client.status(name)["pid"] != pid
     assert len(sent.answered) > 20 and sent.answered == list(range(1, sent.answered[-1] + 1)), "every single one"
-    assert transfer.bytes > 0 and transfer.sent.digest() == transfer.received.digest()
+    assert transfer.arrived()
 
 
 @WAYS
