@@ -37,7 +37,7 @@ int status(const Options& options, const Console& console) {
     if (options.json)
       console.out << document.dump(2) << '\n';
     else
-      console.say(overview_text(tunnels_of(document), console.style));
+      console.say(overview_text(tunnels_of(document), console.style, now_usec()));
     return 0;
   }
   const std::string& name = options.names.front();

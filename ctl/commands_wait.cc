@@ -31,10 +31,12 @@ bool is_configured(const TunnelInfo& tunnel) {
   return tunnel.running();
 }
 
+// Who only sends datagrams to a WireGuard tunnel was not heard: that takes a handshake.
 bool is_heard(const TunnelInfo& tunnel) {
-  return tunnel.running() && std::ranges::any_of(tunnel.peers, [](const PeerInfo& peer) {
-           return peer.last_received_usec != 0;
-         });
+  const auto heard =
+      tunnel.encrypted() ? &PeerInfo::latest_handshake_usec : &PeerInfo::last_received_usec;
+  return tunnel.running() &&
+         std::ranges::any_of(tunnel.peers, [&](const PeerInfo& peer) { return peer.*heard != 0; });
 }
 
 bool passes_traffic(const TunnelInfo& tunnel) {

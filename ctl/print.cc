@@ -98,6 +98,10 @@ void shrink(std::vector<std::size_t>& widths, const std::vector<std::size_t>& ce
   }
 }
 
+std::chrono::seconds elapsed(std::uint64_t usec, std::uint64_t now_usec) {
+  return std::chrono::seconds(now_usec > usec ? (now_usec - usec) / 1'000'000 : 0);
+}
+
 }  // namespace
 
 std::string paint(const Style& style, Colour colour, std::string_view text) {
@@ -136,9 +140,13 @@ std::string duration_text(std::chrono::seconds duration) {
 }
 
 std::string ago_text(std::uint64_t usec, std::uint64_t now_usec) {
+  return usec == 0 ? "never" : duration_text(elapsed(usec, now_usec)) + " ago";
+}
+
+std::string brief_ago_text(std::uint64_t usec, std::uint64_t now_usec) {
   if (usec == 0) return "never";
-  const std::uint64_t elapsed = now_usec > usec ? now_usec - usec : 0;
-  return duration_text(std::chrono::seconds(elapsed / 1'000'000)) + " ago";
+  const std::string both = duration_text(elapsed(usec, now_usec));
+  return both.substr(0, both.find(' ', both.find(' ') + 1)) + " ago";
 }
 
 std::string count_text(std::uint64_t count, std::string_view singular) {

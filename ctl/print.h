@@ -33,6 +33,8 @@ std::string rate_text(double bytes_per_second);
 std::string duration_text(std::chrono::seconds duration);
 // "12 s ago", or "never" for 0. Both in microseconds since 1970.
 std::string ago_text(std::uint64_t usec, std::uint64_t now_usec);
+// The same for narrow columns, the largest unit alone: "3 min ago".
+std::string brief_ago_text(std::uint64_t usec, std::uint64_t now_usec);
 // "1 peer", "2 peers".
 std::string count_text(std::uint64_t count, std::string_view singular);
 

@@ -35,14 +35,24 @@ std::string health_of(const TunnelInfo& tunnel) {
   return tunnel.running() ? tunnel.health : std::string();
 }
 
-// A peer is active when something was heard from it and nothing says that it fell silent.
+// A peer is active when something was heard from it and nothing says that it fell silent; with
+// WireGuard when it is fresh.
 std::string active_peers(const TunnelInfo& tunnel) {
   if (!tunnel.running()) return {};
   const auto active =
-      std::count_if(tunnel.peers.begin(), tunnel.peers.end(), [](const PeerInfo& peer) {
+      std::count_if(tunnel.peers.begin(), tunnel.peers.end(), [&](const PeerInfo& peer) {
+        if (tunnel.encrypted()) return peer.state == "fresh";
         return peer.last_received_usec != 0 && peer.health != "failing";
       });
   return fmt::format("{}/{}", active, tunnel.peers.size());
+}
+
+// Of the peer it was with last.
+std::string latest_handshake(const TunnelInfo& tunnel, std::uint64_t now_usec) {
+  if (!tunnel.running() || !tunnel.encrypted()) return {};
+  std::uint64_t latest = 0;
+  for (const PeerInfo& peer : tunnel.peers) latest = std::max(latest, peer.latest_handshake_usec);
+  return brief_ago_text(latest, now_usec);
 }
 
 bool plain(const TunnelInfo& tunnel) {
@@ -173,6 +183,14 @@ std::string profile_text(const TunnelInfo& tunnel) {
   return tunnel.profile_path;
 }
 
+std::string encryption_text(const TunnelInfo& tunnel) {
+  if (!tunnel.encrypted()) return tunnel.encryption;
+  std::string out = "WireGuard";
+  if (!tunnel.public_key.empty()) out += ", public key " + tunnel.public_key;
+  if (tunnel.listen_port != 0) out += fmt::format(", port {}", tunnel.listen_port);
+  return out;
+}
+
 void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t now_usec,
                         const RatesByName* rates) {
   fields.add("Interface", interface_text(tunnel));
@@ -180,8 +198,9 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
     fields.add("Encryption", "none - anyone on the path can read and change this traffic",
                Colour::kRed);
   else
-    fields.add("Encryption", tunnel.encryption);
-  if (tunnel.listen_port != 0) fields.add("Port", fmt::format("UDP {}", tunnel.listen_port));
+    fields.add("Encryption", encryption_text(tunnel));
+  if (tunnel.listen_port != 0 && !tunnel.encrypted())
+    fields.add("Port", fmt::format("UDP {}", tunnel.listen_port));
   if (tunnel.mtu != 0)
     fields.add("MTU", tunnel.mtu_derivation.empty() ? fmt::format("{}", tunnel.mtu)
                                                     : tunnel.mtu_derivation);
@@ -208,22 +227,45 @@ std::string endpoint_text(const PeerInfo& peer) {
   return said ? fmt::format("{} ({})", peer.endpoint, peer.endpoint_source) : peer.endpoint;
 }
 
+Colour handshake_colour(const PeerInfo& peer) {
+  if (peer.health == "failing") return Colour::kRed;
+  if (peer.state == "fresh") return Colour::kGreen;
+  return peer.state == "connecting" ? Colour::kYellow : Colour::kNone;
+}
+
+// What wg(8) has too and no column holds.
+std::string keys_text(const PeerInfo& peer) {
+  if (peer.public_key.empty()) return {};
+  std::string out = "public key " + peer.public_key;
+  if (peer.has_preshared_key) out += ", with a preshared key";
+  if (peer.persistent_keepalive != 0)
+    out += fmt::format(", keepalive every {} s", peer.persistent_keepalive);
+  return out;
+}
+
 std::string peers_text(const TunnelInfo& tunnel, const Style& style, std::uint64_t now_usec) {
   if (tunnel.peers.empty()) return {};
-  Table table({"PEER", "HEALTH", "ENDPOINT", "ALLOWED", "LAST RECEIVED", "RECEIVED", "SENT"});
-  std::string reasons;
+  const bool encrypted = tunnel.encrypted();
+  Table table({"PEER", encrypted ? "STATE" : "HEALTH", "ENDPOINT", "ALLOWED",
+               encrypted ? "HANDSHAKE" : "LAST RECEIVED", "RECEIVED", "SENT"});
+  std::string said;
+  const auto say = [&](const PeerInfo& peer, const std::string& text) {
+    if (!text.empty()) said += fmt::format("{:{}}{}: {}\n", "", kIndent, peer.name, text);
+  };
   for (const PeerInfo& peer : tunnel.peers) {
     table.add({{peer.name},
-               {peer.health, health_colour(peer.health)},
+               encrypted ? Cell{peer.state, handshake_colour(peer)}
+                         : Cell{peer.health, health_colour(peer.health)},
                {endpoint_text(peer)},
                {fmt::format("{}", fmt::join(peer.allowed_ips, ", "))},
-               {ago_text(peer.last_received_usec, now_usec)},
+               {encrypted ? brief_ago_text(peer.latest_handshake_usec, now_usec)
+                          : ago_text(peer.last_received_usec, now_usec)},
                {size_text(peer.traffic.rx_bytes)},
                {size_text(peer.traffic.tx_bytes)}});
-    if (!peer.reason.text.empty())
-      reasons += fmt::format("{:{}}{}: {}\n", "", kIndent, peer.name, sentence(peer.reason.text));
+    say(peer, sentence(peer.reason.text));
+    say(peer, keys_text(peer));
   }
-  return '\n' + table.text(style, kIndent) + reasons;
+  return '\n' + table.text(style, kIndent) + said;
 }
 
 std::string next_step(const TunnelInfo& tunnel) {
@@ -259,10 +301,10 @@ RatesByName rates_between(const std::vector<TunnelInfo>& before,
 }
 
 std::string overview_text(const std::vector<TunnelInfo>& tunnels, const Style& style,
-                          const RatesByName* rates) {
+                          std::uint64_t now_usec, const RatesByName* rates) {
   if (tunnels.empty()) return std::string(kNoProfiles);
-  std::vector<std::string> header{"NAME",    "STATE", "HEALTH",   "INTERFACE",
-                                  "ADDRESS", "PEERS", "RECEIVED", "SENT"};
+  std::vector<std::string> header{"NAME",  "STATE",     "HEALTH",   "INTERFACE", "ADDRESS",
+                                  "PEERS", "HANDSHAKE", "RECEIVED", "SENT"};
   if (rates != nullptr) header.insert(header.end(), {"RECEIVED/S", "SENT/S"});
   Table table(std::move(header));
   std::string said;
@@ -275,6 +317,7 @@ std::string overview_text(const std::vector<TunnelInfo>& tunnels, const Style& s
                           {running ? tunnel.interface : ""},
                           {running ? fmt::format("{}", fmt::join(tunnel.addresses, ", ")) : ""},
                           {active_peers(tunnel)},
+                          {latest_handshake(tunnel, now_usec)},
                           {running ? size_text(tunnel.traffic.rx_bytes) : ""},
                           {running ? size_text(tunnel.traffic.tx_bytes) : ""}};
     if (rates != nullptr) {

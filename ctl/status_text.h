@@ -28,7 +28,7 @@ RatesByName rates_between(const std::vector<TunnelInfo>& before,
 
 // The table, then one line for each thing worth saying. rates: null leaves the rate columns out.
 std::string overview_text(const std::vector<TunnelInfo>& tunnels, const Style& style,
-                          const RatesByName* rates = nullptr);
+                          std::uint64_t now_usec, const RatesByName* rates = nullptr);
 
 // One tunnel with everything known about it, and what to do next when it does not run.
 std::string detail_text(const TunnelInfo& tunnel, const Style& style, std::uint64_t now_usec,

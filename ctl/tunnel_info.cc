@@ -71,6 +71,11 @@ PeerInfo peer_of(const json& value) {
   peer.endpoint_hidden = !value.contains("endpoint");
   peer.endpoint_source = text(value, "endpoint-source");
   peer.allowed_ips = list(value, "allowed-ips", text_of);
+  peer.public_key = text(value, "public-key");
+  peer.has_preshared_key = flag(value, "has-preshared-key", false);
+  peer.persistent_keepalive = number(value, "persistent-keepalive");
+  peer.state = text(value, "state");
+  peer.latest_handshake_usec = number(value, "latest-handshake-usec");
   peer.health = text(value, "health");
   peer.reason = reason_of(member(value, "reason"));
   peer.traffic = traffic_of(value);
@@ -89,6 +94,7 @@ TunnelInfo tunnel_of(const json& value) {
   tunnel.interface_index = number(value, "interface-index");
   tunnel.kind = text(value, "kind");
   tunnel.encryption = text(value, "encryption");
+  tunnel.public_key = text(value, "public-key");
   tunnel.addresses = list(value, "addresses", text_of);
   tunnel.routes = list(value, "routes", text_of);
   tunnel.dns_servers = list(value, "dns-servers", text_of);

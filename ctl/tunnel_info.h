@@ -36,6 +36,11 @@ struct PeerInfo {
   bool endpoint_hidden = false;     // we may not know
   std::string endpoint_source;
   std::vector<std::string> allowed_ips;
+  std::string public_key;  // empty: not encrypted, or we may not know
+  bool has_preshared_key = false;
+  std::uint64_t persistent_keepalive = 0;   // seconds; 0: off
+  std::string state;                        // of its handshakes; empty: not encrypted
+  std::uint64_t latest_handshake_usec = 0;  // 0: never
   std::string health;
   Reason reason;
   TrafficInfo traffic;
@@ -52,6 +57,7 @@ struct TunnelInfo {
   std::uint64_t interface_index = 0;
   std::string kind;
   std::string encryption;
+  std::string public_key;  // empty: not encrypted, or we may not know
   std::vector<std::string> addresses;
   std::vector<std::string> routes;
   std::vector<std::string> dns_servers;
@@ -74,6 +80,7 @@ struct TunnelInfo {
   bool masquerade = false;
 
   bool running() const { return state == "running" || state == "reloading"; }
+  bool encrypted() const { return encryption == "wireguard"; }
 };
 
 // Throws Error kFailed when the text is not a document of the schema.

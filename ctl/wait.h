@@ -9,7 +9,8 @@
 
 namespace vpntun::ctl {
 
-// wanted: "configured" (it runs), "handshake" (and a peer was heard) or "traffic" (it is healthy,
+// wanted: "configured" (it runs), "handshake" (and a peer was heard: with
+// WireGuard, a handshake with it succeeded) or "traffic" (it is healthy,
 // and packets passed both ways).
 bool is_reached(const TunnelInfo& tunnel, std::string_view wanted);
 // Where it is instead.

@@ -68,7 +68,7 @@ class Watch {
     RatesByName rates;
     if (last_) rates = rates_between(last_->tunnels, look.tunnels, look.time - last_->time);
     std::string out = options_.names.empty()
-                          ? overview_text(look.tunnels, style, &rates)
+                          ? overview_text(look.tunnels, style, now_usec(), &rates)
                           : detail_text(look.tunnels.front(), style, now_usec(), &rates);
     last_ = std::move(look);
     return out;

@@ -113,7 +113,7 @@ void Control::status(std::string_view interface, const dbus::Caller& caller,
       [this, tunnel, done](bool details) {
         static_cast<void>(manager_.tunnel(tunnel));
         collect_status(tunnel, [details, done](const Dictionary& status) {
-          done(std::nullopt, details ? status : without_endpoints(status));
+          done(std::nullopt, details ? status : without_details(status));
         });
       },
       [done](const std::optional<sdbus::Error>& error) { done(error, {}); });
@@ -153,7 +153,7 @@ void Control::describe(std::string_view interface, const dbus::Caller& caller,
     if (names.empty()) return collected->tell();
     for (std::size_t at = 0; at < names.size(); ++at)
       collect_status(names[at], [collected, at, details](const Dictionary& status) {
-        collected->tunnels[at] = details ? status : without_endpoints(status);
+        collected->tunnels[at] = details ? status : without_details(status);
         if (--collected->missing == 0) collected->tell();
       });
   };

@@ -28,6 +28,12 @@ void PeerObject::peer_changed(std::size_t index) {
   if (current.allowed_ips != shown_.allowed_ips) changed.emplace_back("AllowedIPs");
   if (current.endpoint != shown_.endpoint) changed.emplace_back("Endpoint");
   if (current.endpoint_source != shown_.endpoint_source) changed.emplace_back("EndpointSource");
+  if (current.public_key != shown_.public_key) changed.emplace_back("PublicKey");
+  if (current.has_preshared_key != shown_.has_preshared_key)
+    changed.emplace_back("HasPresharedKey");
+  if (current.persistent_keepalive != shown_.persistent_keepalive)
+    changed.emplace_back("PersistentKeepalive");
+  if (current.state != shown_.state) changed.emplace_back("State");
   if (current.health != shown_.health) changed.emplace_back("Health");
   if (current.reason.code != shown_.reason.code) changed.emplace_back("ReasonCode");
   if (current.reason.text != shown_.reason.text) changed.emplace_back("ReasonText");

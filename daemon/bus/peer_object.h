@@ -29,6 +29,12 @@ class PeerObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Peer_adap
   std::vector<std::string> AllowedIPs() override;
   std::string Endpoint() override;
   std::string EndpointSource() override;
+  std::string PublicKey() override { return now().public_key; }
+  bool HasPresharedKey() override { return now().has_preshared_key; }
+  std::uint16_t PersistentKeepalive() override { return now().persistent_keepalive; }
+  std::string State() override { return std::string(state_word(now())); }
+  std::uint64_t LatestHandshakeUSec() override { return now().latest_handshake_usec; }
+  std::uint32_t HandshakeAttempts() override { return now().handshake_attempts; }
   std::string Health() override;
   std::string ReasonCode() override { return now().reason.code; }
   std::string ReasonText() override;

@@ -29,12 +29,19 @@ SessionObject::~SessionObject() {
 
 SessionObject::Shown SessionObject::shown() {
   const session::Status& now = status_.now();
-  Shown shown{now.profile_path,   now.profile_time_usec,
-              now.addresses,      now.routes,
-              now.dns_servers,    now.dns_domains,
-              readiness_.ready(), now.mtu,
-              now.mtu_derivation, {},
-              now.health,         now.reason};
+  Shown shown{now.profile_path,
+              now.profile_time_usec,
+              now.addresses,
+              now.routes,
+              now.dns_servers,
+              now.dns_domains,
+              now.public_key,
+              readiness_.ready(),
+              now.mtu,
+              now.mtu_derivation,
+              {},
+              now.health,
+              now.reason};
   for (const session::PeerStatus& peer : now.peers) shown.peers.push_back(peer.name);
   return shown;
 }
@@ -66,6 +73,7 @@ void SessionObject::session_changed() {
   compare("Routes", before.routes, shown_.routes);
   compare("DNSServers", before.dns_servers, shown_.dns_servers);
   compare("DNSDomains", before.dns_domains, shown_.dns_domains);
+  compare("PublicKey", before.public_key, shown_.public_key);
   compare("Ready", before.ready, shown_.ready);
   compare("MTU", before.mtu, shown_.mtu);
   compare("MTUDerivation", before.mtu_derivation, shown_.mtu_derivation);

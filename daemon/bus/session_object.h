@@ -50,6 +50,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
   std::vector<std::string> Routes() override { return status_.now().routes; }
   std::vector<std::string> DNSServers() override { return status_.now().dns_servers; }
   std::vector<std::string> DNSDomains() override { return status_.now().dns_domains; }
+  std::string PublicKey() override { return status_.now().public_key; }
   bool Ready() override { return readiness_.ready(); }
   std::uint16_t ListenPort() override { return status_.now().listen_port; }
   std::uint32_t MTU() override { return status_.now().mtu; }
@@ -72,6 +73,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
     std::vector<std::string> routes;
     std::vector<std::string> dns_servers;
     std::vector<std::string> dns_domains;
+    std::string public_key;
     bool ready = false;
     std::uint32_t mtu = 0;
     std::string mtu_derivation;

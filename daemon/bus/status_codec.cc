@@ -49,6 +49,12 @@ Dictionary to_dictionary(const session::PeerStatus& peer) {
       {"endpoint", text(peer.endpoint ? peer.endpoint->to_string() : "")},
       {"endpoint-source", text(to_string(peer.endpoint_source))},
       {"allowed-ips", sdbus::Variant(allowed_ips)},
+      {"public-key", text(peer.public_key)},
+      {"has-preshared-key", sdbus::Variant(peer.has_preshared_key)},
+      {"persistent-keepalive", sdbus::Variant(peer.persistent_keepalive)},
+      {"state", text(state_word(peer))},
+      {"latest-handshake-usec", sdbus::Variant(peer.latest_handshake_usec)},
+      {"handshake-attempts", sdbus::Variant(peer.handshake_attempts)},
       {"health", text(to_string(peer.health))},
       {"reason", sdbus::Variant(to_dictionary(peer.reason))},
       {"last-received-usec", sdbus::Variant(peer.last_received_usec)},
@@ -117,6 +123,7 @@ Dictionary to_dictionary(const session::Status& status) {
       {"routes", sdbus::Variant(status.routes)},
       {"dns-servers", sdbus::Variant(status.dns_servers)},
       {"dns-domains", sdbus::Variant(status.dns_domains)},
+      {"public-key", text(status.public_key)},
       {"listen-port", sdbus::Variant(status.listen_port)},
       {"mtu", sdbus::Variant(status.mtu)},
       {"mtu-derivation", text(status.mtu_derivation)},
@@ -170,15 +177,16 @@ Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session) {
   return known;
 }
 
-Dictionary without_endpoints(Dictionary status) {
+Dictionary without_details(Dictionary status) {
   const auto strip = [&status](const char* list, std::initializer_list<const char*> keys) {
     auto items = get<std::vector<Dictionary>>(status, list);
     for (Dictionary& item : items)
       for (const char* key : keys) item.erase(key);
     if (status.contains(list)) status[list] = sdbus::Variant(items);
   };
-  strip("peers", {"endpoint", "configured-endpoint"});
+  strip("peers", {"endpoint", "configured-endpoint", "public-key"});
   strip("drops", {"last"});
+  status.erase("public-key");
   return status;
 }
 

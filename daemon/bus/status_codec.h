@@ -30,8 +30,8 @@ Dictionary to_dictionary(const session::Status& status);
 Dictionary to_dictionary(const session::ReloadResult& result);
 // What the manager knows, with the session's part where there is one (nullptr: it did not answer).
 Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session);
-// The same without what tells where peers are: for who may not know.
-Dictionary without_endpoints(Dictionary status);
+// The same without what tells where peers are and, by their public keys, who: for who may not know.
+Dictionary without_details(Dictionary status);
 // {"schema":"vpnctl.status/1","generated":"2026-01-31T12:00:00Z","tunnels":[...]}
 std::string to_json(const std::vector<Dictionary>& tunnels,
                     std::chrono::system_clock::time_point now);

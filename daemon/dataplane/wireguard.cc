@@ -144,8 +144,9 @@ void Wireguard::poll(packet::Batch& datagrams) noexcept {
     datagram.peer = index;
     datagram.remote = transmit->answer ? *transmit->answer : *tables_.peers[index].endpoint;
     if (index != kNoPeer) datagram.local = tables_.peers[index].local;
-    if (wg::type_of(datagram.bytes) != wg::MessageType::kData)
-      datagram.traffic_class = kHandshakeTrafficClass;
+    const auto type = wg::type_of(datagram.bytes);
+    if (type != wg::MessageType::kData) datagram.traffic_class = kHandshakeTrafficClass;
+    if (type == wg::MessageType::kInitiation) note(index, false);
   }
   take_events();
 }

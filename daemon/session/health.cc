@@ -114,9 +114,24 @@ Judgement unusable_name(const PeerFacts& peer) {
 // The peer's word of a WireGuard tunnel is a handshake.
 Judgement assess_handshakes(const PeerFacts& peer, Instant now) {
   const dataplane::Handshakes& handshakes = peer.handshakes;
-  switch (state_of(handshakes, now)) {
-    case PeerState::kFresh:
-      return {Health::kHealthy, {}};
+  const PeerState state = state_of(handshakes, now);
+  if (state == PeerState::kFresh) return {Health::kHealthy, {}};
+  if (handshakes.attempts > 0 && handshakes.answer_refused > handshakes.last)
+    return {Health::kFailing,
+            {"wrong-key",
+             fmt::format("peer {} answers, but with keys that do not fit: compare the public keys "
+                         "and the preshared key on both sides",
+                         peer.name)}};
+  // Also when they were given up: until one succeeds, nothing is better than it was.
+  const unsigned unanswered = handshakes.attempts - (handshakes.under_way ? 1 : 0);
+  if (handshakes.attempts > 1)
+    return {Health::kFailing,
+            {"no-answer",
+             fmt::format("no answer to {} handshake{} with peer {}: it does not run at its "
+                         "endpoint, UDP does not pass, it does not know our public key, or our "
+                         "clock was set back",
+                         unanswered, unanswered == 1 ? "" : "s", peer.name)}};
+  switch (state) {
     case PeerState::kStale:
       return {Health::kUnknown,
               {"idle", fmt::format("no traffic with peer {}, the last handshake was {:.0f} s ago; "
@@ -127,21 +142,9 @@ Judgement assess_handshakes(const PeerFacts& peer, Instant now) {
               {"no-handshake",
                fmt::format("no handshake with peer {} yet: no packet asked for one", peer.name)}};
     case PeerState::kConnecting:
+    case PeerState::kFresh:
       break;
   }
-  if (handshakes.answer_refused > handshakes.last)
-    return {Health::kFailing,
-            {"wrong-key",
-             fmt::format("peer {} answers, but with keys that do not fit: compare the public keys "
-                         "and the preshared key on both sides",
-                         peer.name)}};
-  if (handshakes.attempts > 1)
-    return {Health::kFailing,
-            {"no-answer",
-             fmt::format("{} handshakes with peer {} were not answered: it does not run at its "
-                         "endpoint, UDP does not pass, it does not know our public key, or our "
-                         "clock was set back",
-                         handshakes.attempts - 1, peer.name)}};
   return {Health::kUnknown,
           {"connecting", fmt::format("a handshake with peer {} is under way", peer.name)}};
 }
@@ -162,8 +165,12 @@ std::string_view to_string(PeerState state) noexcept {
   return "never";
 }
 
+bool has_session(const dataplane::Handshakes& handshakes, Instant now) noexcept {
+  return handshakes.last != Instant{} && now - handshakes.last < kSessionTime;
+}
+
 PeerState state_of(const dataplane::Handshakes& handshakes, Instant now) noexcept {
-  const bool fresh = handshakes.last != Instant{} && now - handshakes.last < kSessionTime;
+  const bool fresh = has_session(handshakes, now);
   // One that is renewed in time is not worth a word.
   if (fresh && handshakes.attempts < 2) return PeerState::kFresh;
   if (handshakes.under_way) return PeerState::kConnecting;

@@ -62,6 +62,8 @@ enum class PeerState {
 // never connecting fresh stale
 std::string_view to_string(PeerState state) noexcept;
 PeerState state_of(const dataplane::Handshakes& handshakes, Instant now) noexcept;
+// The last handshake is young enough to talk by, whatever became of later attempts.
+bool has_session(const dataplane::Handshakes& handshakes, Instant now) noexcept;
 
 struct Facts {
   std::string tunnel;

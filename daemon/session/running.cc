@@ -83,7 +83,7 @@ Running::Running(config::Profile profile, service::Loop& loop, service::FdStore 
   look_at_host();
   const Facts seen = facts(worker_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
-  shown_ = shown_of(seen, assessment);
+  shown_ = shown_of(seen, assessment, loop_.now());
   // That nothing was heard yet is no news.
   if (assessment.health != Health::kUnknown) log_health(assessment);
   next_look_ = loop_.now();
@@ -255,12 +255,13 @@ void Running::look() {
   const Assessment assessment = assess(seen, now);
   plan_look(now + (active ? kBusyInterval : kIdleInterval));
 
-  Shown next = shown_of(seen, assessment);
+  Shown next = shown_of(seen, assessment, now);
   if (next == shown_) return;
   if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
-  for (std::size_t i = 0; i < seen.peers.size(); ++i)
+  for (std::size_t i = 0; i < seen.peers.size(); ++i) {
     if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
       log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
+  }
   shown_ = std::move(next);
   if (changed_) changed_();
 }
@@ -399,7 +400,7 @@ void Running::apply(const config::Profile& next) {
   look_at_host();
   const Facts seen = facts(worker_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
-  const Shown shown = std::exchange(shown_, shown_of(seen, assessment));
+  const Shown shown = std::exchange(shown_, shown_of(seen, assessment, loop_.now()));
   if (shown_.health != shown.health || shown_.codes != shown.codes) log_health(assessment);
   plan_look(loop_.now());  // which asks for the names of new peers
 }

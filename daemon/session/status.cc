@@ -1,8 +1,10 @@
 #include "session/status.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace vpntun::session {
 
@@ -20,16 +22,39 @@ std::string_view to_string(EndpointSource source) noexcept {
   return "none";
 }
 
+std::string_view state_word(const PeerStatus& peer) noexcept {
+  return peer.public_key.empty() ? std::string_view() : to_string(peer.state);
+}
+
+namespace {
+
+std::string heard(const std::vector<PeerStatus>& peers) {
+  const auto count = std::ranges::count_if(
+      peers, [](const PeerStatus& peer) { return peer.last_received_usec != 0; });
+  return fmt::format("{} of {} peers heard", count, peers.size());
+}
+
+// As long as a peer is fresh, the last handshake is less than three minutes ago.
+std::string fresh(const std::vector<PeerStatus>& peers) {
+  const auto count = std::ranges::count(peers, PeerState::kFresh, &PeerStatus::state);
+  std::uint64_t last = 0;
+  for (const PeerStatus& peer : peers) last = std::max(last, peer.latest_handshake_usec);
+  std::string text = fmt::format("{}/{} peers fresh", count, peers.size());
+  if (count != 0 || last == 0) return text;
+  const auto seconds = static_cast<std::time_t>(last / 1'000'000);
+  return text + fmt::format(", last handshake {:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(seconds));
+}
+
+}  // namespace
+
 std::string summary(const Status& status) {
-  const auto heard =
-      std::count_if(status.peers.begin(), status.peers.end(),
-                    [](const PeerStatus& peer) { return peer.last_received_usec != 0; });
   const bool bad = status.health == Health::kDegraded || status.health == Health::kFailing;
   if (bad)
     return fmt::format("{}: {}: {}", status.interface, to_string(status.health),
                        status.reason.text);
-  return fmt::format("{}: {}, {} of {} peers heard", status.interface, to_string(status.health),
-                     heard, status.peers.size());
+  const bool encrypted = status.encryption == config::Encryption::kWireguard;
+  return fmt::format("{}: {}, {}", status.interface, to_string(status.health),
+                     encrypted ? fresh(status.peers) : heard(status.peers));
 }
 
 }  // namespace vpntun::session

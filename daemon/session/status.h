@@ -17,7 +17,8 @@ namespace vpntun::session {
 enum class EndpointSource { kNone, kConfigured, kResolved, kLearned };
 std::string_view to_string(EndpointSource source) noexcept;
 
-// Inner packets and bytes: rx came from peers, tx went to them.
+// Datagrams and the bytes of their payload: rx came from peers, tx went to them. With WireGuard
+// what wg(8) counts, without encryption the inner packets.
 struct Traffic {
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;
@@ -44,6 +45,8 @@ struct PeerStatus {
   Health health = Health::kUnknown;
   Reason reason;
 };
+// Of its handshakes; empty with the plain transport, which has none.
+std::string_view state_word(const PeerStatus& peer) noexcept;
 
 struct DropStatus {
   std::string reason;  // stable code: "no-peer", "source-not-allowed", ...
@@ -84,7 +87,9 @@ struct Status {
   std::vector<PeerStatus> peers;
 };
 
-// One line for who asks how it goes: "tun0: healthy, 1 of 1 peers heard", "tun0: degraded: ...".
+// One line for who asks how it goes: "tun0: healthy, 1 of 1 peers heard", "tun0: degraded: ...";
+// with WireGuard "wg0: healthy, 2/3 peers fresh", and when none is, the date of the last handshake.
+// It is shown until something changes, so it holds no running time.
 std::string summary(const Status& status);
 
 }  // namespace vpntun::session

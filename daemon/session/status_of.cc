@@ -85,13 +85,16 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
   return status;
 }
 
-Shown shown_of(const Facts& facts, const Assessment& assessment) {
+Shown shown_of(const Facts& facts, const Assessment& assessment, Instant now) {
   Shown shown;
   shown.health = assessment.health;
   for (const Reason& finding : assessment.findings) shown.codes.push_back(finding.code);
-  for (std::size_t i = 0; i < facts.peers.size(); ++i)
-    shown.peers.push_back(
-        {assessment.peers[i].health, assessment.peers[i].reason.code, facts.peers[i].endpoint});
+  for (std::size_t i = 0; i < facts.peers.size(); ++i) {
+    const PeerFacts& peer = facts.peers[i];
+    shown.peers.push_back({assessment.peers[i].health, assessment.peers[i].reason.code,
+                           peer.endpoint, state_of(peer.handshakes, now),
+                           has_session(peer.handshakes, now)});
+  }
   return shown;
 }
 

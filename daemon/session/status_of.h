@@ -30,6 +30,8 @@ struct Shown {
     Health health = Health::kUnknown;
     std::string code;
     std::optional<Endpoint> endpoint;
+    PeerState state = PeerState::kNever;
+    bool has_session = false;
     bool operator==(const Peer&) const = default;
   };
   Health health = Health::kUnknown;
@@ -38,6 +40,6 @@ struct Shown {
   bool operator==(const Shown&) const = default;
 };
 
-Shown shown_of(const Facts& facts, const Assessment& assessment);
+Shown shown_of(const Facts& facts, const Assessment& assessment, Instant now);
 
 }  // namespace vpntun::session

@@ -11,11 +11,15 @@ using manager::ProfileEntry;
 using manager::SessionFacts;
 using manager::Tunnel;
 
+constexpr const char* kOwnKey = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
+constexpr const char* kPeerKey = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+
 session::Status full_status() {
   session::Status status;
   status.name = "lab";
   status.interface = "tun0";
   status.listen_port = 9090;
+  status.public_key = kOwnKey;
   status.mtu = 1472;
   status.addresses = {"192.168.53.99/24"};
   status.dns_servers = {"192.168.60.53"};
@@ -29,6 +33,12 @@ session::Status full_status() {
   peer.endpoint = Endpoint::parse("10.0.2.8:9090");
   peer.endpoint_source = session::EndpointSource::kLearned;
   peer.allowed_ips = {*IpPrefix::parse("192.168.60.0/24")};
+  peer.public_key = kPeerKey;
+  peer.has_preshared_key = true;
+  peer.persistent_keepalive = 25;
+  peer.state = session::PeerState::kFresh;
+  peer.latest_handshake_usec = 1'700'000'000'000'000;
+  peer.handshake_attempts = 2;
   status.peers.push_back(peer);
   return status;
 }
@@ -122,6 +132,40 @@ TEST(StatusCodec, TheJsonHasTheSameKeysAndValues) {
   EXPECT_EQ(tunnel["drops"][0]["last"], "1.2.3.4 -> 5.6.7.8");
   EXPECT_EQ(tunnel["peers"][0]["endpoint"], "10.0.2.8:9090");
   EXPECT_EQ(tunnel["peers"][0]["endpoint-source"], "learned");
+  EXPECT_EQ(tunnel["peers"][0]["allowed-ips"][0], "192.168.60.0/24");
+}
+
+TEST(StatusCodec, TheJsonOfAnEncryptedTunnelHasItsKeysAndHandshakes) {
+  const auto document = nlohmann::json::parse(to_json({to_dictionary(full_status())}, {}));
+  const auto& tunnel = document["tunnels"][0];
+  EXPECT_EQ(tunnel["public-key"], kOwnKey);
+  const auto& peer = tunnel["peers"][0];
+  EXPECT_EQ(peer["public-key"], kPeerKey);
+  EXPECT_EQ(peer["has-preshared-key"], true);
+  EXPECT_EQ(peer["persistent-keepalive"], 25);
+  EXPECT_EQ(peer["state"], "fresh");
+  EXPECT_EQ(peer["latest-handshake-usec"], 1'700'000'000'000'000U);
+  EXPECT_EQ(peer["handshake-attempts"], 2);
+}
+
+TEST(StatusCodec, APeerWithoutEncryptionHasNoState) {
+  session::Status status = full_status();
+  status.peers[0].public_key.clear();
+  const auto document = nlohmann::json::parse(to_json({to_dictionary(status)}, {}));
+  EXPECT_EQ(document["tunnels"][0]["peers"][0]["state"], "");
+}
+
+TEST(StatusCodec, WhoMayNotKnowSeesNeitherWhereNorWhoPeersAre) {
+  const std::string all = to_json({to_dictionary(full_status())}, {});
+  const std::string rest = to_json({without_details(to_dictionary(full_status()))}, {});
+  for (const char* detail : {kOwnKey, kPeerKey, "10.0.2.8:9090", "1.2.3.4 -> 5.6.7.8"}) {
+    EXPECT_NE(all.find(detail), std::string::npos) << detail;
+    EXPECT_EQ(rest.find(detail), std::string::npos) << detail;
+  }
+  const auto tunnel = nlohmann::json::parse(rest)["tunnels"][0];
+  EXPECT_FALSE(tunnel.contains("public-key"));
+  EXPECT_FALSE(tunnel["peers"][0].contains("public-key"));
+  EXPECT_EQ(tunnel["peers"][0]["state"], "fresh");
   EXPECT_EQ(tunnel["peers"][0]["allowed-ips"][0], "192.168.60.0/24");
 }
 

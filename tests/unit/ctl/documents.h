@@ -41,6 +41,34 @@ inline constexpr const char* kDocument = R"json({
   ]
 })json";
 
+inline constexpr const char* kEncryptedDocument = R"json({
+  "schema": "vpnctl.status/1",
+  "tunnels": [
+    {
+      "name": "office", "state": "running", "health": "degraded",
+      "reason": {"code": "no-answer", "text": "No answer to 6 handshakes with peer branch"},
+      "interface": "office0", "interface-index": 12, "kind": "tun", "encryption": "wireguard",
+      "public-key": "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=", "addresses": ["10.8.0.1/24"], "listen-port": 51820,
+      "rx-bytes": 8697308774, "tx-bytes": 33285996544,
+      "peers": [{"name": "alice", "endpoint": "203.0.113.9:40112", "endpoint-source": "learned",
+                 "allowed-ips": ["10.8.0.2/32", "fd42:8::2/128"],
+                 "public-key": "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "has-preshared-key": true,
+                 "persistent-keepalive": 25, "state": "fresh", "latest-handshake-usec": 999999998000000,
+                 "handshake-attempts": 0, "health": "healthy", "reason": {"code": "", "text": ""},
+                 "rx-bytes": 6442450944, "tx-bytes": 30064771072},
+                {"name": "branch", "configured-endpoint": "198.51.100.7:51820", "endpoint": "198.51.100.7:51820",
+                 "endpoint-source": "configured", "allowed-ips": ["10.8.0.4/32"],
+                 "public-key": "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=", "has-preshared-key": false,
+                 "persistent-keepalive": 0, "state": "connecting", "latest-handshake-usec": 999999820000000,
+                 "handshake-attempts": 7, "health": "failing",
+                 "reason": {"code": "no-answer", "text": "no answer to 6 handshakes with peer branch"},
+                 "rx-bytes": 80740352, "tx-bytes": 12582912},
+                {"name": "phone", "endpoint": "", "allowed-ips": ["10.8.0.3/32"], "state": "never", "health": "unknown"}],
+      "profile-path": "/etc/vpntund/office.toml", "profile-stale": false, "profile-valid": true
+    }
+  ]
+})json";
+
 inline constexpr unsigned long long kNowUsec = 1000000010000000;
 
 }  // namespace vpntun::ctl

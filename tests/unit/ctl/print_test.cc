@@ -42,6 +42,16 @@ TEST(AgoText, KnowsNeverAndAClockThatWentBack) {
   EXPECT_EQ(ago_text(9'000'000, 1'000'000), "0 s ago");
 }
 
+TEST(Ago, IsOneUnitWhereItIsBrief) {
+  constexpr std::uint64_t kSecond = 1'000'000;
+  EXPECT_EQ(brief_ago_text(0, kSecond), "never");
+  EXPECT_EQ(brief_ago_text(kSecond, kSecond), "0 s ago");
+  EXPECT_EQ(brief_ago_text(kSecond, 39 * kSecond), "38 s ago");
+  EXPECT_EQ(brief_ago_text(kSecond, 191 * kSecond), "3 min ago");
+  EXPECT_EQ(brief_ago_text(kSecond, 7201 * kSecond), "2 h ago");
+  EXPECT_EQ(brief_ago_text(kSecond, 300'000 * kSecond), "3 d ago");
+}
+
 TEST(DisplayWidth, CountsColumnsNotBytes) {
   EXPECT_EQ(display_width("lab"), 3u);
   EXPECT_EQ(display_width("Zürich"), 6u);

@@ -16,12 +16,12 @@ std::vector<TunnelInfo> tunnels() {
 
 TEST(Overview, ShowsEveryTunnelAndWhatIsWorthSaying) {
   EXPECT_EQ(
-      overview_text(tunnels(), {}),
-      R"(NAME        STATE    HEALTH   INTERFACE  ADDRESS                        PEERS  RECEIVED  SENT
-lab         running  failing  tun0       192.168.53.99/24, fd53::99/64  0/1    0 B       9.4 KiB
-lab-server  running  healthy  tun1       192.168.53.98/24               1/2    1.2 GiB   84 MiB
-office      failed   -        -          -                              -      -         -
-l2          stopped  -        -          -                              -      -         -
+      overview_text(tunnels(), {}, kNowUsec),
+      R"(NAME        STATE    HEALTH   INTERFACE  ADDRESS                        PEERS  HANDSHAKE  RECEIVED  SENT
+lab         running  failing  tun0       192.168.53.99/24, fd53::99/64  0/1    -          0 B       9.4 KiB
+lab-server  running  healthy  tun1       192.168.53.98/24               1/2    -          1.2 GiB   84 MiB
+office      failed   -        -          -                              -      -          -         -
+l2          stopped  -        -          -                              -      -          -         -
 
 lab: not encrypted. Packets go out, none come back (42 s). Run: vpnctl status lab
 lab: the profile changed on disk. Run: vpnctl reload lab
@@ -33,17 +33,18 @@ l2: the profile has errors. Run: vpnctl check l2
 
 TEST(Overview, HasRatesWhenWatched) {
   const RatesByName rates{{"lab", {0, 1536}}};
-  const std::string text = overview_text(tunnels(), {}, &rates);
+  const std::string text = overview_text(tunnels(), {}, kNowUsec, &rates);
   EXPECT_NE(text.find("RECEIVED  SENT     RECEIVED/S  SENT/S\n"), std::string::npos) << text;
   EXPECT_NE(text.find("9.4 KiB  0 B/s       1.5 KiB/s\n"), std::string::npos) << text;
 }
 
 TEST(Overview, WithoutProfilesSaysHowToBegin) {
-  EXPECT_NE(overview_text({}, {}).find("/etc/vpntund/NAME.toml"), std::string::npos);
+  EXPECT_NE(overview_text({}, {}, kNowUsec).find("/etc/vpntund/NAME.toml"), std::string::npos);
 }
 
 TEST(Overview, OfATerminalFitsInto80Columns) {
-  const std::string text = overview_text(tunnels(), {.colour = false, .columns = 80, .rows = 24});
+  const std::string text =
+      overview_text(tunnels(), {.colour = false, .columns = 80, .rows = 24}, kNowUsec);
   const std::string table = text.substr(0, text.find("\n\n"));
   std::size_t begin = 0;
   while (begin < table.size()) {
@@ -75,6 +76,62 @@ TEST(Detail, OfARunningTunnel) {
    server  failing  10.0.2.8:9090  192.168.53.0/24, 192.168.60.0/24  never          0 B       9.4 KiB
    server: Silent for 42 s.
 )");
+}
+
+std::vector<TunnelInfo> encrypted() {
+  return tunnels_of(parse_document(kEncryptedDocument));
+}
+
+TEST(Overview, ShowsFreshPeersAndTheLatestHandshakeOfAnEncryptedTunnel) {
+  std::vector<TunnelInfo> both = encrypted();
+  EXPECT_EQ(overview_text(both, {}, kNowUsec),
+            R"(NAME    STATE    HEALTH    INTERFACE  ADDRESS      PEERS  HANDSHAKE  RECEIVED  SENT
+office  running  degraded  office0    10.8.0.1/24  1/3    12 s ago   8.1 GiB   31 GiB
+
+office: No answer to 6 handshakes with peer branch. Run: vpnctl status office
+)");
+  for (PeerInfo& peer : both[0].peers) peer.latest_handshake_usec = 0;
+  EXPECT_NE(overview_text(both, {}, kNowUsec).find("  never      8.1 GiB"), std::string::npos);
+  both[0].state = "stopped";
+  EXPECT_NE(overview_text(both, {}, kNowUsec).find("-      -          -         -\n"),
+            std::string::npos);
+}
+
+TEST(Detail, OfAnEncryptedTunnelHasKeysAndHandshakes) {
+  EXPECT_EQ(detail_text(encrypted()[0], {}, kNowUsec),
+            R"(● office
+   State       running, degraded
+   Reason      No answer to 6 handshakes with peer branch
+   Interface   office0 (tun, index 12) 10.8.0.1/24
+   Encryption  WireGuard, public key HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=, port 51820
+   Traffic     received 8.1 GiB in 0 packets, sent 31 GiB in 0 packets
+   Profile     /etc/vpntund/office.toml
+
+   PEER    STATE       ENDPOINT                     ALLOWED                     HANDSHAKE  RECEIVED  SENT
+   alice   fresh       203.0.113.9:40112 (learned)  10.8.0.2/32, fd42:8::2/128  12 s ago   6.0 GiB   28 GiB
+   branch  connecting  198.51.100.7:51820           10.8.0.4/32                 3 min ago  77 MiB    12 MiB
+   phone   never       not learned yet              10.8.0.3/32                 never      0 B       0 B
+   alice: public key xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=, with a preshared key, keepalive every 25 s
+   branch: No answer to 6 handshakes with peer branch.
+   branch: public key TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=
+)");
+}
+
+// The daemon leaves out what the caller may not know.
+TEST(Detail, OfAnEncryptedTunnelForWhoMayNotSeeTheKeys) {
+  TunnelInfo tunnel = encrypted()[0];
+  tunnel.public_key.clear();
+  for (PeerInfo& peer : tunnel.peers) peer.public_key.clear();
+  const std::string text = detail_text(tunnel, {}, kNowUsec);
+  EXPECT_NE(text.find("   Encryption  WireGuard, port 51820\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("public key"), std::string::npos) << text;
+}
+
+TEST(Detail, PaintsPeersByTheirHandshakes) {
+  const std::string text =
+      detail_text(encrypted()[0], {.colour = true, .columns = 0, .rows = 0}, kNowUsec);
+  EXPECT_NE(text.find("\x1b[32mfresh\x1b[0m"), std::string::npos) << text;
+  EXPECT_NE(text.find("\x1b[31mconnecting\x1b[0m"), std::string::npos) << text;
 }
 
 TEST(Detail, WrapsLongSentencesOnATerminal) {
@@ -128,7 +185,7 @@ TEST(Detail, OfATunnelWhoseProfileIsGoneSaysSo) {
   EXPECT_NE(text.find("   Profile     gone; this is how it was started\n"), std::string::npos)
       << text;
   EXPECT_EQ(text.find("vpnctl check"), std::string::npos) << text;
-  const std::string overview = overview_text({tunnel}, {});
+  const std::string overview = overview_text({tunnel}, {}, kNowUsec);
   EXPECT_NE(overview.find("lab: the profile is gone"), std::string::npos) << overview;
   EXPECT_EQ(overview.find("vpnctl check"), std::string::npos) << overview;
 }

@@ -28,6 +28,18 @@ TEST(TunnelInfo, ReadsEveryKey) {
   EXPECT_FALSE(tunnels[3].profile_valid);
 }
 
+TEST(TunnelInfo, ReadsTheKeysOfAnEncryptedTunnel) {
+  const TunnelInfo office = tunnels_of(parse_document(kEncryptedDocument)).at(0);
+  EXPECT_TRUE(office.encrypted());
+  EXPECT_EQ(office.public_key, "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=");
+  const PeerInfo& alice = office.peers.at(0);
+  EXPECT_EQ(alice.public_key, "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=");
+  EXPECT_TRUE(alice.has_preshared_key);
+  EXPECT_EQ(alice.persistent_keepalive, 25u);
+  EXPECT_EQ(alice.state, "fresh");
+  EXPECT_EQ(alice.latest_handshake_usec, 999999998000000u);
+}
+
 TEST(TunnelInfo, TakesAbsentKeysAndOtherTypesAsDefaults) {
   const std::vector<TunnelInfo> tunnels = tunnels_of(parse_document(
       R"({"schema":"vpnctl.status/1","tunnels":[{},7,null,{"name":3,"mtu":"x","rx-bytes":-1,"addresses":{"a":1},
