@@ -38,6 +38,7 @@ enum class Event : std::uint8_t {
   kHealthChanged,
   kEndpointLearned,
   kEndpointMoved,
+  kPeerConnected,  // a session of the WireGuard transport where there was none
   kNameResolved,
   kNameFailed,
   kInterfaceDeleted,

@@ -18,6 +18,7 @@
 #include "os/tun.h"
 #include "os/udp.h"
 #include "session/interface.h"
+#include "session/news.h"
 #include "session/routing_mark.h"
 #include "session/wg_control.h"
 
@@ -45,24 +46,6 @@ void or_warn(Work work) {
 // Who reads a datagram on its way reads nothing.
 bool may_be_public(const config::Profile& profile) {
   return profile.allow_public_plaintext || profile.encryption != config::Encryption::kNone;
-}
-
-void log_health(const Assessment& assessment) {
-  const Reason reason = assessment.reason();
-  log::event(log::Event::kHealthChanged, {.reason = reason.code}, "health: {}{}{}",
-             to_string(assessment.health), reason.text.empty() ? "" : ", ", reason.text);
-}
-
-void log_endpoint(const std::string& peer, const std::optional<Endpoint>& before,
-                  const std::optional<Endpoint>& now) {
-  if (!now || now == before) return;
-  const std::string endpoint = now->to_string();
-  if (before)
-    log::event(log::Event::kEndpointMoved, {.peer = peer, .endpoint = endpoint},
-               "peer {} moved from {} to {}", peer, before->to_string(), endpoint);
-  else
-    log::event(log::Event::kEndpointLearned, {.peer = peer, .endpoint = endpoint},
-               "peer {} is at {}", peer, endpoint);
 }
 
 }  // namespace
@@ -261,6 +244,7 @@ void Running::look() {
   for (std::size_t i = 0; i < seen.peers.size(); ++i) {
     if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
       log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
+    log_session(seen.peers[i].name, shown_.peers[i], next.peers[i]);
   }
   shown_ = std::move(next);
   if (changed_) changed_();

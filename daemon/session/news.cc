@@ -1,0 +1,32 @@
+#include "session/news.h"
+
+#include "base/log.h"
+
+namespace vpntun::session {
+
+void log_health(const Assessment& assessment) {
+  const Reason reason = assessment.reason();
+  log::event(log::Event::kHealthChanged, {.reason = reason.code}, "health: {}{}{}",
+             to_string(assessment.health), reason.text.empty() ? "" : ", ", reason.text);
+}
+
+void log_endpoint(const std::string& peer, const std::optional<Endpoint>& before,
+                  const std::optional<Endpoint>& now) {
+  if (!now || now == before) return;
+  const std::string endpoint = now->to_string();
+  if (before)
+    log::event(log::Event::kEndpointMoved, {.peer = peer, .endpoint = endpoint},
+               "peer {} moved from {} to {}", peer, before->to_string(), endpoint);
+  else
+    log::event(log::Event::kEndpointLearned, {.peer = peer, .endpoint = endpoint},
+               "peer {} is at {}", peer, endpoint);
+}
+
+void log_session(const std::string& peer, const Shown::Peer& before, const Shown::Peer& now) {
+  if (before.has_session || !now.has_session) return;
+  const std::string endpoint = now.endpoint ? now.endpoint->to_string() : "";
+  log::event(log::Event::kPeerConnected, {.peer = peer, .endpoint = endpoint},
+             "peer {} is connected{}{}", peer, endpoint.empty() ? "" : ", at ", endpoint);
+}
+
+}  // namespace vpntun::session
