@@ -85,7 +85,7 @@ std::optional<crypto::SecretKey> read_key_credential(const Located<std::string>&
                std::move(content.why));
     return std::nullopt;
   }
-  const auto key = secret_key_of(*content.value, text, report);
+  auto key = secret_key_of(*content.value, text, report);
   crypto::wipe(*content.value);
   return key;
 }
@@ -103,7 +103,7 @@ std::optional<crypto::SecretKey> read_key_file(const Located<std::string>& path,
                "this user cannot read the key, which is not checked therefore");
     return std::nullopt;
   }
-  const auto key = secret_key_of(*file.content, path, report);
+  auto key = secret_key_of(*file.content, path, report);
   crypto::wipe(*file.content);
   return key;
 }
@@ -134,7 +134,7 @@ std::optional<crypto::SecretKey> read_secret_key(const TableReader& table, std::
   if (text->value.starts_with('/') && !crypto::PublicKey::parse(text->value))
     return read_key_file(*text, draft.reach, table.report());
   if (!draft.inline_secret) draft.inline_secret = text->spot;
-  const auto secret = secret_key_of(text->value, *text, table.report());
+  auto secret = secret_key_of(text->value, *text, table.report());
   crypto::wipe(text->value);
   return secret;
 }

@@ -171,11 +171,10 @@ int add(const Options& options, const Console& console) {
   crypto::wipe(text);
   reload_if_running(edited.file, options, console);
   if (known) {
-    console.say(fmt::format("{}: peer {} has {}.\n", profile.name, peer.name,
-                            fmt::join(peer.allowed_ips | std::views::transform([](const auto& ip) {
-                                        return ip.to_string();
-                                      }),
-                                      ", ")));
+    std::vector<std::string> prefixes;
+    for (const IpPrefix& prefix : peer.allowed_ips) prefixes.push_back(prefix.to_string());
+    console.say(
+        fmt::format("{}: peer {} has {}.\n", profile.name, peer.name, fmt::join(prefixes, ", ")));
     return 0;
   }
   if (options.all_traffic && !profile.routing.forwarding && !console.quiet)
