@@ -70,7 +70,9 @@ constexpr KeyRow kKeys[] = {
      "for the way back."},
     {"routing", "masquerade", "a boolean", "false", "true", OnReload::kLive,
      "Rewrite the source of what leaves the tunnel for other interfaces, so that the hosts there "
-     "need no route back. Needs forwarding."},
+     "need no route back. Needs forwarding; where that names no interface, the one of the IPv4 "
+     "default "
+     "route forwards too, for the answers."},
     {"routing", "table", "\"auto\" or an integer", "\"auto\"", "1000", OnReload::kRestart,
      "Number of the routing table for the routes. \"auto\": the main one, and for a default route "
      "one of its own with rules that lead everything there but the tunnel's own datagrams."},
@@ -84,7 +86,7 @@ constexpr KeyRow kKeys[] = {
      "When nothing but the tunnel's own datagrams may leave this host past the tunnel: from start "
      "to stop, also while the process is not there; or after the stop too."},
     {"routing.kill-switch", "allow-lan", "a boolean", "false", "true", OnReload::kLive,
-     "Let the kill switch pass what goes to the networks on this host's own links."},
+     "Let the kill switch pass what goes to private and local addresses."},
 
     {"netns", "mode", "\"none\", \"create\" or \"join\"", "\"none\"", "\"create\"",
      OnReload::kRestart,

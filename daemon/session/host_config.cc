@@ -35,15 +35,25 @@ bool take_default(std::vector<IpPrefix>& routes, Family family) {
   return std::erase(routes, IpPrefix{IpAddress::unspecified(family), 0}) != 0;
 }
 
+// Then the other end would drop what comes from here: a peer has its addresses, and no others.
+bool has_only_the_other(const std::vector<IpPrefix>& addresses, Family family) {
+  return !addresses.empty() && std::ranges::none_of(addresses, [&](const IpPrefix& address) {
+    return address.address.family() == family;
+  });
+}
+
 void choose_unrouted(HostConfig& wanted, const config::Routing& routing) {
   const bool v4 = take_default(wanted.routes, Family::kIpv4);
   const bool v6 = take_default(wanted.routes, Family::kIpv6);
   if (!v4 && !v6) return;
-  const Unrouted other = routing.unrouted_family == config::UnroutedFamily::kBlock
-                             ? Unrouted::kRefused
-                             : Unrouted::kAsTheHost;
-  wanted.unrouted_v4 = v4 ? Unrouted::kTunnel : other;
-  wanted.unrouted_v6 = v6 ? Unrouted::kTunnel : other;
+  const bool block = routing.unrouted_family == config::UnroutedFamily::kBlock;
+  const auto choose = [&](bool routed, Family family) {
+    const bool useless = block && v4 && v6 && has_only_the_other(wanted.addresses, family);
+    if (routed && !useless) return Unrouted::kTunnel;
+    return block ? Unrouted::kRefused : Unrouted::kAsTheHost;
+  };
+  wanted.unrouted_v4 = choose(v4, Family::kIpv4);
+  wanted.unrouted_v6 = choose(v6, Family::kIpv6);
 }
 
 }  // namespace
@@ -81,6 +91,10 @@ HostConfig host_config_of(const config::Profile& profile) {
   wanted.forwarding_v6 = profile.routing.forwarding && speaks_ipv6(profile);
   wanted.masquerade = profile.routing.masquerade;
   return wanted;
+}
+
+bool forwards_answers(const HostConfig& config) {
+  return config.masquerade && config.forwarding_interfaces.empty();
 }
 
 std::vector<IpPrefix> all_routes(const HostConfig& config) {

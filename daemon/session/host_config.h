@@ -43,6 +43,10 @@ HostConfig host_config_of(const config::Profile& profile);
 // Interface and UDP socket are in the same network namespace.
 bool shares_a_namespace(const config::Netns& netns);
 
+// Answers to what is masqueraded come in where the host's default route leads, which has to forward
+// them: the profile names no other interface.
+bool forwards_answers(const HostConfig& config);
+
 // All networks reached through the interface, whatever leads there.
 std::vector<IpPrefix> all_routes(const HostConfig& config);
 

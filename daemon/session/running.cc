@@ -138,9 +138,12 @@ NameRules Running::name_rules(const config::Profile& profile) const {
   return {.allow_public = may_be_public(profile), .ipv6 = outer_ipv6_};
 }
 
-std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted) const {
+std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted) {
   std::vector<std::string> interfaces = wanted.forwarding_interfaces;
   if (wanted.forwarding) interfaces.push_back(interface_);
+  if (forwards_answers(wanted))
+    if (std::string way_out = way_out_of_host(netlink_, index_, mark_); !way_out.empty())
+      interfaces.push_back(std::move(way_out));
   return interfaces;
 }
 
@@ -190,6 +193,8 @@ void Running::look_at_host() {
   or_warn(
       [this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_, wanted_.table)); });
   policy_routing_->look();
+  if (forwards_answers(wanted_))
+    or_warn([this] { forwarding_->replace(forwarding_interfaces(wanted_)); });
   if (namespaces_.together()) look_at_ways();
 }
 

@@ -65,7 +65,7 @@ class Running {
  private:
   void bring_up();
   NameRules name_rules(const config::Profile& profile) const;
-  std::vector<std::string> forwarding_interfaces(const HostConfig& wanted) const;
+  std::vector<std::string> forwarding_interfaces(const HostConfig& wanted);
   void apply(const config::Profile& next);
   void apply_to_host(const config::Interface& settings, const HostConfig& wanted, std::uint32_t mtu,
                      const HostConfig& former);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "os/link.h"
 #include "os/route.h"
 
 namespace vpntun::session {
@@ -26,6 +27,16 @@ std::vector<std::size_t> Ways::look(os::NetlinkSocket& netlink, const std::vecto
     if (before[i].interface != way.interface || before[i].source != way.source) others.push_back(i);
   }
   return others;
+}
+
+std::string way_out_of_host(os::NetlinkSocket& netlink, unsigned tunnel, std::uint32_t mark) {
+  os::RouteQuery query;
+  query.destination = *IpAddress::parse("198.41.0.4");  // a.root-servers.net; it is not asked
+  query.mark = mark;
+  const os::RouteAnswer answer = os::lookup_route(netlink, query);
+  if (answer.type != os::RouteType::kUnicast || answer.index == tunnel) return {};
+  const std::optional<os::Link> link = os::find_link(netlink, answer.index);
+  return link ? link->name : std::string();
 }
 
 }  // namespace vpntun::session

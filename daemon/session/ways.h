@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/address.h"
@@ -36,5 +37,9 @@ class Ways {
 
   std::vector<Way> ways_;  // by peer
 };
+
+// The interface that a datagram of the tunnel to somewhere on the Internet would leave through;
+// empty when there is none, or when it is the tunnel's own. Throws Error.
+std::string way_out_of_host(os::NetlinkSocket& netlink, unsigned tunnel, std::uint32_t mark);
 
 }  // namespace vpntun::session

@@ -5,6 +5,7 @@ from conftest import PORT, client_profile, server_profile
 from harness.host import run, unchanged_host
 from harness.network import answered, ping, pings, tcp_connect, tcp_listener
 from harness.profile import peer
+from harness.waiting import wait_for
 
 V = "192.168.60.101"
 
@@ -46,6 +47,19 @@ def test_with_masquerade_the_third_host_sees_the_server(office):
             assert accepted.recv(5) == b"hello"
             accepted.sendall(b"world")
             assert client.recv(5) == b"world"
+
+
+def test_without_a_list_the_interface_of_the_default_route_forwards_the_answers(office):
+    with unchanged_host("server"):
+        run("ip", "route", "add", "default", "via", V, netns="server")
+        office.run("server", server_profile(routing={"forwarding": True, "masquerade": True}))
+        assert answered(ping("u", V, count=3)) == 3
+        run("ip", "route", "delete", "default", netns="server")
+        wait_for(lambda: not answered(ping("u", V, seconds=1)), "nothing leads out through eth1 any more")
+        run("ip", "route", "add", "default", "via", V, netns="server")
+        assert pings("u", V)
+        office.client.stop("server")
+        run("ip", "route", "delete", "default", netns="server")
 
 
 def test_what_does_not_come_out_of_the_tunnel_keeps_its_source(office):

@@ -80,8 +80,9 @@ config::Profile full_tunnel(std::vector<IpPrefix> allowed_ips) {
 }
 
 TEST(HostConfig, ADefaultRouteIsNoPlainOne) {
-  const HostConfig wanted =
-      host_config_of(full_tunnel(prefixes({"0.0.0.0/0", "::/0", "192.168.60.0/24"})));
+  auto profile = full_tunnel(prefixes({"0.0.0.0/0", "::/0", "192.168.60.0/24"}));
+  profile.interface.addresses = prefixes({"10.8.0.2/32", "fd42:8::2/128"});
+  const HostConfig wanted = host_config_of(profile);
   EXPECT_EQ(wanted.routes, prefixes({"192.168.60.0/24"}));
   EXPECT_EQ(wanted.unrouted_v4, Unrouted::kTunnel);
   EXPECT_EQ(wanted.unrouted_v6, Unrouted::kTunnel);
@@ -94,6 +95,18 @@ TEST(HostConfig, AFamilyBesideADefaultRouteIsRefusedOrLeftAlone) {
   profile.routing.unrouted_family = config::UnroutedFamily::kAllow;
   EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kAsTheHost);
   EXPECT_EQ(host_config_of(full_tunnel(prefixes({"::/0"}))).unrouted_v4, Unrouted::kRefused);
+}
+
+TEST(HostConfig, OfTwoDefaultRoutesTheOneWithoutAnAddressIsRefused) {
+  auto profile = full_tunnel(prefixes({"0.0.0.0/0", "::/0"}));
+  EXPECT_EQ(host_config_of(profile).unrouted_v4, Unrouted::kTunnel);
+  EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kRefused);
+  profile.routing.unrouted_family = config::UnroutedFamily::kAllow;
+  EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kTunnel);
+  profile.routing.unrouted_family = config::UnroutedFamily::kBlock;
+  profile.interface.addresses.clear();  // somebody else gives it some
+  EXPECT_EQ(host_config_of(profile).unrouted_v4, Unrouted::kTunnel);
+  EXPECT_EQ(host_config_of(profile).unrouted_v6, Unrouted::kTunnel);
 }
 
 TEST(HostConfig, NothingIsRefusedWithoutADefaultRoute) {
