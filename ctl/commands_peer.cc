@@ -62,6 +62,12 @@ Edited open_profile(const Options& options, const Console& console) {
   return edited;
 }
 
+// Where `peer add` and `import` put the preshared key of a peer.
+std::string key_file_of(const ProfileFile& file, const std::string& peer) {
+  const std::filesystem::path folder = std::filesystem::absolute(file.path).parent_path();
+  return folder / fmt::format("{}.{}.psk", file.name, peer);
+}
+
 // The longer text must say what the shorter one says, and peer number `index` besides. text: the
 // one that is to be written.
 void check_edit(const Edited& edited, const std::string& shorter, const std::string& longer,
@@ -148,6 +154,8 @@ int add(const Options& options, const Console& console) {
                     "With --public-key the new peer makes its own configuration");
     end = {crypto::SecretKey::generate_private(), endpoint_for_client(options, profile),
            options.all_traffic};
+    for (const std::string& server : options.dns)
+      end.dns_servers.push_back(value_of(config::parse_dns_server(server), "--dns", server));
     peer.public_key = crypto::public_key_of(end.private_key);
     peer.preshared_key = crypto::SecretKey::generate_preshared();
   }
@@ -155,9 +163,7 @@ int add(const Options& options, const Console& console) {
   // A new key stands where the profile's other keys do.
   config::KeyFiles files;
   if (peer.preshared_key && !edited.loaded.holds_key)
-    files[peer.name] = fmt::format(
-        "{}/{}.{}.psk", std::filesystem::absolute(edited.file.path).parent_path().string(),
-        profile.name, peer.name);
+    files[peer.name] = key_file_of(edited.file, peer.name);
   std::string text = edited.text;
   if (!text.empty() && text.back() != '\n') text += '\n';
   text += config::peer_to_toml(peer, profile.encryption, files);
@@ -202,6 +208,11 @@ int remove(const Options& options, const Console& console) {
              console);
   replace_text(edited.file.path, *text);
   reload_if_running(edited.file, options, console);
+  // Its preshared key, where we put it.
+  const std::string key_file = key_file_of(edited.file, options.peer);
+  const std::string quoted = fmt::format("\"{}\"", key_file);
+  if (edited.text.find(quoted) != std::string::npos && text->find(quoted) == std::string::npos)
+    ::unlink(key_file.c_str());
   console.say(fmt::format("{}: peer {} is gone.\n", edited.file.name, options.peer));
   return 0;
 }

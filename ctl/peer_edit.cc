@@ -119,6 +119,8 @@ config::Profile other_end(const config::Profile& profile, const config::Peer& pe
   other.interface.private_key = end.private_key;
   for (const IpPrefix& prefix : peer.allowed_ips)
     if (prefix.length == prefix.address.bits()) other.interface.addresses.push_back(prefix);
+  other.interface.dns.servers = end.dns_servers;
+  if (!end.dns_servers.empty()) other.interface.dns.domains = {{".", true}};
   config::Peer& back = other.peers.emplace_back();
   back.name = profile.name;
   back.public_key = crypto::public_key_of(profile.interface.private_key);

@@ -26,6 +26,7 @@ struct OtherEnd {
   crypto::SecretKey private_key;
   config::EndpointSpec endpoint;  // where it finds this tunnel
   bool all_traffic = false;       // a default route, instead of the networks of this interface
+  std::vector<IpAddress> dns_servers = {};  // asked about every name
 };
 config::Profile other_end(const config::Profile& profile, const config::Peer& peer,
                           const OtherEnd& end);

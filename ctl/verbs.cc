@@ -115,6 +115,9 @@ void declare_peer(CLI::App& verb, Options& options) {
       ->type_name("HOST:PORT");
   verb.add_flag("--all-traffic", options.all_traffic,
                 "add: the peer sends everything here, not only what is for the tunnel");
+  verb.add_option("--dns", options.dns, "add: a DNS server for the peer; may be repeated")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   declare_qr(verb, options);
 }
 

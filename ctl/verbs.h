@@ -50,6 +50,7 @@ struct Options {
   std::vector<std::string> allowed_ips;  // peer
   std::string endpoint_for_client;       // peer
   bool all_traffic = false;              // peer
+  std::vector<std::string> dns;          // peer
 
   std::string write_file;       // capture
   std::uint64_t count = 0;      // capture; 0: no end

@@ -91,6 +91,11 @@ TEST(OtherEnd, HasThisTunnelAsItsOnlyPeer) {
   EXPECT_EQ(other.peers[0].preshared_key, peer.preshared_key);
   EXPECT_THAT(other.peers[0].allowed_ips,
               ElementsAre(prefix("10.8.0.0/24"), prefix("fd42:8::/64")));
+  EXPECT_TRUE(other.interface.dns.domains.empty());
+  end.dns_servers = {prefix("10.8.0.1/32").address};
+  other = other_end(profile, peer, end);
+  EXPECT_EQ(other.interface.dns.servers, end.dns_servers);
+  EXPECT_THAT(other.interface.dns.domains, ElementsAre(config::DnsDomain{".", true}));
   end.all_traffic = true;
   EXPECT_THAT(other_end(profile, peer, end).peers[0].allowed_ips,
               ElementsAre(prefix("0.0.0.0/0"), prefix("::/0")));

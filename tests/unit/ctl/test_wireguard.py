@@ -161,7 +161,8 @@ def test_a_new_peer_gets_keys_an_address_and_a_configuration(office):
 
 def test_a_new_peer_may_send_everything_and_bring_its_own_key(office):
     done = vpnctl(office, "peer", "add", "./office.toml", "phone", "--endpoint-for-client", "[2001:db8::1]:7",
-                  "--all-traffic", "--address", "10.8.0.77")
+                  "--all-traffic", "--address", "10.8.0.77", "--dns", "10.8.0.1", "--dns", "fd42:8::1")
+    assert "DNS = 10.8.0.1, fd42:8::1\n" in done.stdout and "Note: wg-quick" not in done.stderr
     assert "AllowedIPs = 0.0.0.0/0, ::/0" in done.stdout and "Endpoint = [2001:db8::1]:7" in done.stdout
     assert "Address = 10.8.0.77/32" in done.stdout and "forwards nothing yet" in done.stderr
     done = vpnctl(office, "peer", "add", "./office.toml", "branch", "--public-key", PUBLIC[:-3] + "E4=", "--allowed-ips",
@@ -178,6 +179,7 @@ def test_a_peer_that_does_not_fit_changes_nothing(office):
     assert "E0301" in vpnctl(office, *add, "phone", *end, "--address", "10.8.0.2", code=1).stderr
     assert "E0319" in vpnctl(office, *add, "phone", "--public-key", OTHER, code=1).stderr
     vpnctl(office, *add, "phone", "--public-key", "short", code=2)
+    vpnctl(office, *add, "phone", *end, "--dns", "one.one.one.one", code=2)
     vpnctl(office, *add, "a b", *end, code=2)
     vpnctl(office, *add, code=2)
     assert (office / "office.toml").read_bytes() == before
@@ -190,6 +192,8 @@ def test_a_preshared_key_stands_where_the_other_keys_do(folder):
     psk = (folder / "wg0.phone.psk").read_text(encoding="utf-8").strip()
     assert f"PresharedKey = {psk}" in done.stdout
     assert psk not in (folder / "wg0.toml").read_text(encoding="utf-8")
+    vpnctl(folder, "peer", "remove", "./wg0.toml", "phone")
+    assert not (folder / "wg0.phone.psk").exists() and (folder / "wg0.laptop.psk").exists()
 
 
 def test_a_removed_peer_takes_nothing_else_with_it(office):
