@@ -76,6 +76,7 @@ void Loop::run() noexcept {
     const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
                                    milliseconds_to_wait());
     tables_.now = BootClock::now();
+    bool refused = false;
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = ready[static_cast<std::size_t>(i)];
       switch (event.data.u64) {
@@ -83,6 +84,7 @@ void Loop::run() noexcept {
           for (Command& command : commands_.take()) obey(command);
           break;
         case kOutsideReady:
+          refused = (event.events & EPOLLERR) != 0;
           if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0) inbound_.run(kBudget);
           if (blocked_ && (event.events & EPOLLOUT) != 0) carry_outbound();
           break;
@@ -100,6 +102,7 @@ void Loop::run() noexcept {
       }
     }
     run_protocol();
+    refusals_.note(outside_->take_unreachable(refused), tables_);
     announce();
     flush_captures();
   }

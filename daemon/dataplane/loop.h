@@ -13,6 +13,7 @@
 #include "dataplane/inbound.h"
 #include "dataplane/outbound.h"
 #include "dataplane/plain.h"
+#include "dataplane/refusals.h"
 #include "dataplane/tables.h"
 #include "dataplane/wireguard.h"
 #include "dataplane/worker_options.h"
@@ -105,6 +106,7 @@ class Loop {
   Plain plain_;
   Outbound outbound_;
   Inbound inbound_;
+  Refusals refusals_;
   packet::Batch protocol_{packet::kBatchSize};  // datagrams of the protocol itself
   bool blocked_ = false;                        // the outside is full, the inside is not read
   bool inside_gone_ = false;

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "dataplane/counters.h"
 #include "packet/batch.h"
+#include "packet/unreachable.h"
 #include "wg/device.h"
 
 namespace vpntun::dataplane {
@@ -37,6 +38,12 @@ struct Handshakes {
   bool under_way = false;
 };
 
+// The last word of ICMP about datagrams to a peer.
+struct Refused {
+  packet::Unreachable what;
+  Instant when{};
+};
+
 // Counters and current endpoint. Written by the worker, read by any thread.
 class PeerRecord {
  public:
@@ -46,6 +53,8 @@ class PeerRecord {
   void set_endpoint(const std::optional<Endpoint>& endpoint);
   Handshakes handshakes() const;
   void set_handshakes(const Handshakes& handshakes);
+  std::optional<Refused> refused() const;
+  void set_refused(const Refused& refused);
 
   // At most one announcement of news is under way, however often a peer roams.
   bool start_announcing() noexcept { return !announcing_.exchange(true); }
@@ -55,6 +64,7 @@ class PeerRecord {
   mutable std::mutex mutex_;  // taken by the worker only for a change
   std::optional<Endpoint> endpoint_;
   Handshakes handshakes_;
+  std::optional<Refused> refused_;
   std::atomic<bool> announcing_{false};
 };
 

@@ -24,6 +24,16 @@ void PeerRecord::set_handshakes(const Handshakes& handshakes) {
   handshakes_ = handshakes;
 }
 
+std::optional<Refused> PeerRecord::refused() const {
+  const std::lock_guard lock(mutex_);
+  return refused_;
+}
+
+void PeerRecord::set_refused(const Refused& refused) {
+  const std::lock_guard lock(mutex_);
+  refused_ = refused;
+}
+
 PeerTable::PeerTable(std::span<const PeerConfig> peers,
                      std::span<const std::shared_ptr<PeerRecord>> records) {
   for (std::size_t i = 0; i < peers.size(); ++i) {

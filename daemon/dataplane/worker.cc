@@ -134,7 +134,8 @@ Snapshot Worker::snapshot() const {
   snapshot.traffic = loop_->tables().traffic.read();
   snapshot.drops = loop_->tables().drops.read(loop_->tables().frames);
   for (const auto& record : records_)
-    snapshot.peers.push_back({record->traffic.read(), record->endpoint(), record->handshakes()});
+    snapshot.peers.push_back(
+        {record->traffic.read(), record->endpoint(), record->handshakes(), record->refused()});
   return snapshot;
 }
 

@@ -48,6 +48,7 @@ struct Snapshot {
     Traffic traffic;
     std::optional<Endpoint> endpoint;
     Handshakes handshakes;
+    std::optional<Refused> refused;
   };
   std::vector<PeerState> peers;  // in the order of set_peers
 };

@@ -19,7 +19,7 @@ namespace {
 using packet::Packet;
 using packet::SendVerdict;
 
-constexpr int kPendingErrors = 4;  // asynchronous errors taken off per receive
+constexpr int kPendingErrors = 4;  // tries of a call that fails with what ICMP said of another
 
 // -1: there is no such option, or no such socket.
 int get_option(int fd, int level, int option) noexcept {
@@ -62,6 +62,7 @@ void set_options(int fd, Family family, const UdpOptions& options, std::string_v
     set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, attempted);
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discovery, attempted);
   }
+  UdpErrors::enable(fd, family, attempted);
   if (static_cast<int>(options.mark) != get_option(fd, SOL_SOCKET, SO_MARK))
     set_option(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);
 }
@@ -185,12 +186,13 @@ void UdpSocket::receive(packet::Batch& batch) noexcept {
       return;
     }
     if (errno == EAGAIN) return;
+    errors_.drain(fd_.get());
   }
 }
 
 void UdpSocket::send(packet::Batch& batch) noexcept {
   std::size_t next = 0;
-  bool retried = false;
+  int retries = 0;
   while (next < batch.size()) {
     const std::size_t count = vectors_->prepare_send(batch, next, family_);
     if (count == 0) {
@@ -201,24 +203,32 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
         ::sendmmsg(fd_.get(), vectors_->messages(), static_cast<unsigned>(count), MSG_DONTWAIT);
     if (sent > 0) {
       for (int i = 0; i < sent; ++i) batch[next++].verdict = SendVerdict::kSent;
-      retried = false;
+      retries = 0;
       continue;
     }
     const int error_number = errno;
     if (error_number == EINTR) continue;
-    // Not about this packet but about an earlier one: reported once, and the packet is still to be
-    // sent.
-    if (error_number == ECONNREFUSED && !std::exchange(retried, true)) continue;
-    if (error_number == EAGAIN || error_number == ENOBUFS) {
+    if (error_number == EAGAIN) {
       for (; next < batch.size(); ++next) batch[next].verdict = SendVerdict::kWouldBlock;
       return;
     }
+    if (error_number == ENOBUFS) {  // the device's queue is full, and has dropped it
+      refuse(batch[next++], error_number);
+      continue;
+    }
+    // Not about this packet but about an earlier one: this one is still to be sent.
+    if (errors_.drain(fd_.get()) && retries++ < kPendingErrors) continue;
     if (error_number == EMSGSIZE && batch[next].may_be_cut && send_cut())
       batch[next++].verdict = SendVerdict::kSent;
     else
       settle_refused(batch[next++], error_number);
-    retried = false;
+    retries = 0;
   }
+}
+
+std::span<const packet::Unreachable> UdpSocket::take_unreachable(bool waiting) noexcept {
+  if (waiting) errors_.drain(fd_.get());
+  return errors_.take();
 }
 
 bool UdpSocket::send_cut() noexcept {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/unique_fd.h"
+#include "os/udp_errors.h"
 #include "packet/ports.h"
 
 namespace vpntun::os {
@@ -48,6 +49,7 @@ class UdpSocket final : public packet::OutsidePort {
   // A source address that this host no longer has is dropped: the packet goes out from another, and
   // its `local` becomes unspecified.
   void send(packet::Batch& batch) noexcept override;
+  std::span<const packet::Unreachable> take_unreachable(bool waiting) noexcept override;
 
  private:
   UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port);
@@ -62,6 +64,7 @@ class UdpSocket final : public packet::OutsidePort {
   Family family_;
   std::uint16_t port_;
   std::unique_ptr<MessageVectors> vectors_;
+  UdpErrors errors_;
 };
 
 }  // namespace vpntun::os

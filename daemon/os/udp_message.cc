@@ -10,20 +10,6 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-IpAddress address_of(const in_addr& address) noexcept {
-  std::array<std::uint8_t, 4> bytes;
-  std::memcpy(bytes.data(), &address, bytes.size());
-  return IpAddress::v4(bytes);
-}
-
-IpAddress address_of(const in6_addr& address) noexcept {
-  std::array<std::uint8_t, 16> bytes;
-  std::memcpy(bytes.data(), &address, bytes.size());
-  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin()))
-    return IpAddress::v4(std::span<const std::uint8_t>(bytes).last<4>());
-  return IpAddress::v6(bytes);
-}
-
 in6_addr mapped(const IpAddress& address) noexcept {
   in6_addr out{};
   std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), out.s6_addr);
@@ -103,6 +89,20 @@ void put_source(msghdr& header, const packet::Packet& packet) noexcept {
 }
 
 }  // namespace
+
+IpAddress address_of(const in_addr& address) noexcept {
+  std::array<std::uint8_t, 4> bytes;
+  std::memcpy(bytes.data(), &address, bytes.size());
+  return IpAddress::v4(bytes);
+}
+
+IpAddress address_of(const in6_addr& address) noexcept {
+  std::array<std::uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), &address, bytes.size());
+  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin()))
+    return IpAddress::v4(std::span<const std::uint8_t>(bytes).last<4>());
+  return IpAddress::v6(bytes);
+}
 
 Endpoint endpoint_of(const sockaddr_storage& address) noexcept {
   Endpoint endpoint;

@@ -14,6 +14,10 @@
 
 namespace vpntun::os {
 
+IpAddress address_of(const in_addr& address) noexcept;
+// A v4-mapped one becomes plain IPv4.
+IpAddress address_of(const in6_addr& address) noexcept;
+
 // A received sockaddr_in or sockaddr_in6; a v4-mapped address becomes plain IPv4.
 Endpoint endpoint_of(const sockaddr_storage& address) noexcept;
 

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "base/address.h"
 #include "packet/batch.h"
+#include "packet/unreachable.h"
 
 namespace vpntun::packet {
 
@@ -31,11 +33,16 @@ class OutsidePort {
 
   virtual int fd() const noexcept = 0;
   // Appends up to batch.capacity() - batch.size() datagrams with remote (source) and local
-  // (destination) set. Never blocks. Asynchronous errors of the socket (ICMP) are taken off and do
-  // not stop the reading.
+  // (destination) set. Never blocks. Asynchronous errors of the socket (ICMP) do not stop the
+  // reading.
   virtual void receive(Batch& batch) noexcept = 0;
   // Sends every packet to its remote from its local address and sets each verdict. Never blocks.
   virtual void send(Batch& batch) noexcept = 0;
+  // What ICMP said since the last call of datagrams that were sent, as far as it was kept; valid
+  // until the next call of anything. waiting: the descriptor has EPOLLERR, which this ends.
+  virtual std::span<const Unreachable> take_unreachable([[maybe_unused]] bool waiting) noexcept {
+    return {};
+  }
 };
 
 }  // namespace vpntun::packet
