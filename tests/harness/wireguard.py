@@ -25,8 +25,9 @@ def preshared_key():
 class WireguardGo:
     """An interface of wireguard-go in a namespace, gone when the context ends."""
 
-    def __init__(self, name, netns, keys, address, port=None):
+    def __init__(self, name, netns, keys, address, port=None, program=PROGRAM):
         self.name, self.netns, self.keys, self.address, self.port = name, netns, keys, address, port
+        self.program = program
         self.stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -39,7 +40,7 @@ class WireguardGo:
     def start(self):
         environment = dict(os.environ, WG_PROCESS_FOREGROUND="1")
         self.process = self.stack.enter_context(
-            process(PROGRAM, "-f", self.name, netns=self.netns, env=environment))
+            process(self.program, "-f", self.name, netns=self.netns, env=environment))
         wait_for(lambda: os.path.exists(f"/var/run/wireguard/{self.name}.sock"), "wireguard-go listens to wg(8)")
         self.wg("private-key", "/dev/stdin", input=self.keys.private)
         if self.port:
