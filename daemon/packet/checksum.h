@@ -35,6 +35,18 @@ std::uint16_t transport_checksum(const IpAddress& source, const IpAddress& desti
                                  std::uint8_t protocol,
                                  std::span<const std::uint8_t> segment) noexcept;
 
+// 16 bits of a sum of 16-bit words: the carries added back in. 0 only for 0.
+constexpr std::uint16_t folded_sum(std::uint64_t sum) noexcept {
+  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum);
+}
+
+// The folded sum of bytes as big-endian 16-bit words, for code that puts a checksum together from
+// parts that change and parts that do not. An odd last byte is followed by a zero.
+std::uint16_t sum_of(std::span<const std::uint8_t> bytes) noexcept;
+// The same of bytes that are copied to `to` in the same pass. They must not overlap.
+std::uint16_t copy_and_sum(std::span<const std::uint8_t> bytes, std::uint8_t* to) noexcept;
+
 // The checksum after one 16-bit word of what it covers changed (RFC 1624, equation 3).
 std::uint16_t updated_checksum(std::uint16_t checksum, std::uint16_t old_word,
                                std::uint16_t new_word) noexcept;

@@ -7,13 +7,9 @@
 #include <span>
 #include <string>
 
-namespace vpntun::packet {
+#include "packet/ethernet.h"
 
-// What the bytes begin with.
-enum class Layer : std::uint8_t {
-  kIp,        // TUN, and the outside
-  kEthernet,  // TAP
-};
+namespace vpntun::packet {
 
 // "192.168.53.99 --> 192.168.60.101 ICMP echo request id 77 seq 1 ttl 64"
 // "192.168.53.99:40112 --> 192.168.60.101:23 TCP SYN,ACK len 5"

@@ -19,6 +19,12 @@ inline constexpr std::uint16_t kEtherIpv6 = 0x86dd;
 inline constexpr std::size_t kEthernetHeader = 14;  // bytes, without a VLAN tag
 inline constexpr std::size_t kVlanTag = 4;          // bytes
 
+// What the bytes of a packet begin with.
+enum class Layer : std::uint8_t {
+  kIp,        // TUN, and the outside
+  kEthernet,  // TAP
+};
+
 class EthernetView {
  public:
   // At least a header (and the whole of one 802.1Q tag). The payload may carry padding behind the

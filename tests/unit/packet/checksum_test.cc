@@ -1,5 +1,7 @@
 #include "packet/checksum.h"
 
+#include <algorithm>
+
 #include "base/wire.h"
 #include "bytes.h"
 
@@ -64,6 +66,32 @@ TEST(Checksum, PiecesOfAnyLengthSumAsTheWhole) {
       rest = rest.subspan(length);
     }
     ASSERT_EQ(sum.checksum(), slow_checksum(bytes));
+  }
+}
+
+TEST(Checksum, TheSumAndTheCopyOfOnePassEqualTheSlowReference) {
+  Chance chance;
+  PRINT_SEED(chance);
+  const Bytes bytes = chance.bytes(700);
+  for (const std::size_t start : {0u, 1u, 2u, 3u, 5u, 8u, 13u, 31u})
+    for (std::size_t length = 0; length + start <= bytes.size(); ++length) {
+      const auto part = std::span(bytes).subspan(start, length);
+      const auto expected = static_cast<std::uint16_t>(~slow_checksum(part));
+      ASSERT_EQ(sum_of(part), expected) << start << "+" << length;
+      Bytes copy(length + 3, 0xee);
+      ASSERT_EQ(copy_and_sum(part, copy.data() + 1), expected) << start << "+" << length;
+      ASSERT_TRUE(std::ranges::equal(std::span(copy).subspan(1, length), part));
+      ASSERT_EQ(copy.front(), 0xee);
+      ASSERT_EQ(copy[length + 1], 0xee);
+    }
+}
+
+TEST(Checksum, SumsOfOnesAndZerosKeepEveryCarry) {
+  for (const std::size_t length : {64u, 65u, 96u, 1420u, 65535u, 65536u}) {
+    EXPECT_EQ(sum_of(Bytes(length)), 0);
+    Bytes ones(length, 0xff);
+    EXPECT_EQ(sum_of(ones), static_cast<std::uint16_t>(~slow_checksum(ones))) << length;
+    EXPECT_NE(sum_of(ones), 0) << "of something it is never zero";
   }
 }
 
