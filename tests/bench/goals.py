@@ -2,19 +2,28 @@
 import dataclasses
 import statistics
 
+from micro import NAME as PARTS
+
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """figure of ours, divided by the same figure of theirs, is at least or at most the bound. theirs "": no division."""
+    """figure of ours, divided by a figure of theirs, is at least or at most the bound. theirs "": no division."""
     ours: str
     figure: str
     theirs: str
     at_least: bool
     bound: float
+    their_figure: str = ""  # the same
 
     def text(self):
         sign = "≥" if self.at_least else "≤"
-        return f"{sign} {self.bound:g}" + (f" × {self.theirs}" if self.theirs else "")
+        return f"{sign} {self.bound:g}" + (f" × {self.their_figure or self.theirs}" if self.theirs else "")
+
+    def ratio(self, value):
+        """value(system, figure) -> number or None. None where one is missing."""
+        ours = value(self.ours, self.figure)
+        theirs = value(self.theirs, self.their_figure or self.figure) if self.theirs else 1
+        return ours / theirs if ours is not None and theirs else None
 
 
 GOALS = (
@@ -32,6 +41,12 @@ GOALS = (
     Goal("vpntun-wireguard", "cpu", "wireguard-go-new", False, 0.33),
     Goal("vpntun-plain", "rss", "", False, 16),
     Goal("vpntun-wireguard", "rss", "", False, 16),
+    Goal(PARTS, "lookup_v4/100000/100000", PARTS, False, 2, "lookup_v4/1000/1000"),
+    Goal(PARTS, "lookup_v6/100000/100000", PARTS, False, 2, "lookup_v6/1000/1000"),
+    Goal(PARTS, "seal/1420", PARTS, False, 0.9, "openssl speed/1420"),
+    Goal(PARTS, "seal/64", PARTS, False, 0.25, "openssl speed/1420"),
+    Goal(PARTS, "open/1420", PARTS, False, 0.9, "openssl speed/1420"),
+    Goal(PARTS, "open/64", PARTS, False, 0.25, "openssl speed/1420"),
 )
 
 
@@ -46,23 +61,12 @@ def medians(rounds):
                      for figure, seen in figures.items()} for system, figures in values.items()}
 
 
-def _ratios_of_rounds(goal, rounds):
-    """Of the rounds that have both figures: how much a busy moment moves the ratio."""
-    found = []
-    for one in rounds:
-        ours = one.get(goal.ours, {}).get(goal.figure)
-        theirs = one.get(goal.theirs, {}).get(goal.figure) if goal.theirs else 1
-        if ours is not None and theirs:
-            found.append(ours / theirs)
-    return found
-
-
 def judge(goal, middle, rounds):
-    """The goal as a record: its words, the ratio (None where a figure is missing), verdict pass, miss or not measured."""
-    ours = middle.get(goal.ours, {}).get(goal.figure, {}).get("median")
-    theirs = middle.get(goal.theirs, {}).get(goal.figure, {}).get("median") if goal.theirs else 1
-    ratio = ours / theirs if ours is not None and theirs else None
-    spread = _ratios_of_rounds(goal, rounds)
+    """The goal as a record: its words, the ratio (None where a figure is missing) of medians, the least and the greatest of
+    single rounds, which say how much a busy moment moves it, and the verdict: pass, miss or not measured."""
+    ratio = goal.ratio(lambda system, figure: middle.get(system, {}).get(figure, {}).get("median"))
+    single = [goal.ratio(lambda system, figure, one=one: one.get(system, {}).get(figure)) for one in rounds]
+    spread = [value for value in single if value is not None]
     verdict = "not measured"
     if ratio is not None:
         verdict = "pass" if (ratio >= goal.bound if goal.at_least else ratio <= goal.bound) else "miss"

@@ -1,5 +1,5 @@
 // What each packet costs in the pure part of the inside port: cutting, merging, checksums. Google
-// Benchmark; run by hand, built optimised. "ns" is CPU time for one packet.
+// Benchmark; run by tests/bench/run, built optimised. "ns" is CPU time for one packet.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>

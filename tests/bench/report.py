@@ -2,6 +2,7 @@
 import os
 import re
 
+import micro
 import provenance
 from measures import FIGURES
 
@@ -29,40 +30,52 @@ def _number(value, digits):
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _cell(figure, seen):
+def _spread(seen, digits):
+    """The median, and behind it the least and the greatest where there are several."""
     if not seen:
         return "-"
-    digits = FIGURES[figure].digits
     spread = f" ({_number(seen['min'], digits)}-{_number(seen['max'], digits)})" if seen["count"] > 1 else ""
     return _number(seen["median"], digits) + spread
 
 
+def _systems(results):
+    return {name: seen for name, seen in results["medians"].items() if name != micro.NAME}
+
+
 def figures_table(results, figures):
-    middle = results["medians"]
     head = ["", *(f"{FIGURES[figure].title}, {FIGURES[figure].unit}" for figure in figures)]
-    return _table(head, [[system, *(_cell(figure, seen.get(figure)) for figure in figures)]
-                         for system, seen in middle.items()])
+    return _table(head, [[system, *(_spread(seen.get(figure), FIGURES[figure].digits) for figure in figures)]
+                         for system, seen in _systems(results).items()])
+
+
+def parts_table(results):
+    seen = results["medians"][micro.NAME]
+    return _table(["parts", "ns"], [[name, _spread(part, 1)] for name, part in seen.items()])
 
 
 def goals_table(results):
     rows = []
-    for goal in results["goals"]:
+    measured = [goal for goal in results["goals"] if goal["ratio"] is not None]
+    for goal in measured:
         spread = "" if goal["min"] is None else f" ({goal['min']:.3g}-{goal['max']:.3g})"
-        ratio = "-" if goal["ratio"] is None else f"{goal['ratio']:.3g}{spread}"
-        figure = FIGURES[goal["figure"]]
-        rows.append([goal["system"], figure.title + ("" if "×" in goal["goal"] else f", {figure.unit}"), goal["goal"], ratio,
-                     goal["verdict"]])
-    return _table(["", "figure", "goal", "ratio of medians (of rounds)", ""], rows)
+        about = FIGURES.get(goal["figure"])
+        title = f"{about.title}, {about.unit}" if about else goal["figure"]
+        rows.append([goal["system"], title, goal["goal"], f"{goal['ratio']:.3g}{spread}", goal["verdict"]])
+    left = len(results["goals"]) - len(measured)
+    return (_table(["", "figure", "goal", "ratio of medians (of rounds)", ""], rows) +
+            (f"\n\nGoals whose figures are not there: {left}." if left else ""))
 
 
 def text(results):
     """All of it, in Markdown."""
-    measured = {figure for seen in results["medians"].values() for figure in seen}
+    measured = {figure for seen in _systems(results).values() for figure in seen}
     parts = [provenance.sentence(results)]
     for figures in TABLES:
         shown = [figure for figure in figures if figure in measured]
         if shown:
             parts.append(figures_table(results, shown))
+    if micro.NAME in results["medians"]:
+        parts.append(parts_table(results))
     parts.append(goals_table(results))
     parts += [f"Not measured: {name}: {why}." for name, why in results["not_run"].items()]
     parts += [f"Failed: {failure}" for failure in results["failures"]]
@@ -77,7 +90,7 @@ def plot(results, path):
     matplotlib.use("Agg")
     matplotlib.rcParams.update({"svg.hashsalt": "vpntun", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot
-    middle = results["medians"]
+    middle = _systems(results)
     chart, grid = pyplot.subplots(2, 3, figsize=(13, 7), sharey=True)
     names = list(middle)
     for axes, figure in zip(grid.flat, PLOTTED):

@@ -51,6 +51,16 @@ def test_every_measure_gives_its_figures(tmp_path):
     check_files(tmp_path / "again")
 
 
+def test_the_parts_are_measured_alone(tmp_path):
+    results, shown = results_of(tmp_path, "--systems", "parts")
+    parts = results["medians"]["parts"]
+    assert {"lookup_v4/1/1", "lookup_v4/1000/1000", "lookup_v4/100000/100000", "checksum/1420", "seal/1420", "open/64",
+            "openssl speed/1420"} <= set(parts)
+    assert all(part["median"] > 0 for part in parts.values())
+    assert [goal["verdict"] for goal in results["goals"] if goal["system"] == "parts"].count("not measured") == 0
+    assert "| seal/1420" in shown
+
+
 def test_a_system_that_is_not_there_is_named_and_the_others_are_measured(tmp_path):
     results, shown = results_of(tmp_path, "--systems", "wireguard-go-new,loop", "--measures", "ping")
     assert list(results["medians"]) == ["loop"]

@@ -1,30 +1,26 @@
-// What the WireGuard protocol costs without I/O: handshakes and packets a second on one CPU, and
-// the memory of idle peers. Prints one line for each; run by hand, built optimised.
-#include <unistd.h>
+// What the WireGuard protocol costs without I/O: packets, handshakes, and peers that are idle.
+// Google Benchmark; run by tests/bench/run, built optimised.
+#include "wg/device.h"
 
+#include <benchmark/benchmark.h>
+#include <malloc.h>
+
+#include <array>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
-#include <fstream>
 #include <memory>
 #include <vector>
 
 #include "crypto/crypto.h"
-#include "wg/device.h"
 
 namespace vpntun::wg {
 namespace {
 
-// Of CPU time, so that others on the machine count little.
-double cpu_seconds() {
-  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-}
+constexpr std::size_t kMtu = 1420;
+constexpr std::size_t kBurst = 256;  // packets that are opened in a row
 
-std::size_t resident_bytes() {
-  std::size_t all = 0;
-  std::size_t resident = 0;
-  std::ifstream("/proc/self/statm") >> all >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+std::size_t allocated_bytes() {
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
 }
 
 class Pair {
@@ -46,11 +42,13 @@ class Pair {
     pass(to_, from_);
     pass(from_, to_);
   }
-  // False: it did not arrive.
-  bool packet(std::size_t size) {
-    const MutableBytes payload = MutableBytes(room_).subspan(kDataHeaderSize, size);
-    const auto datagram = from_.seal(peer_, payload, 1420, now_);
-    return datagram && to_.receive(*datagram, {}, now_).kind == Arrival::Kind::kData;
+
+  // slot: has room for header, padding and tag. The datagram lies in it.
+  std::optional<MutableBytes> seal(MutableBytes slot, std::size_t size) {
+    return from_.seal(peer_, slot.subspan(kDataHeaderSize, size), kMtu, now_);
+  }
+  bool open(MutableBytes datagram) {
+    return to_.receive(datagram, {}, now_).kind == Arrival::Kind::kData;
   }
 
  private:
@@ -69,54 +67,65 @@ class Pair {
   Device from_{surroundings()};
   Device to_{surroundings()};
   PeerId peer_ = kNobody;
-  std::array<std::uint8_t, 2048> room_{};
 };
 
-void handshakes() {
+void seal(benchmark::State& state) {
+  const auto size = static_cast<std::size_t>(state.range(0));
   Pair pair;
-  const auto start = cpu_seconds();
-  int count = 0;
-  for (; cpu_seconds() - start < 2; ++count) pair.handshake();
-  std::printf("handshakes, both ends: %.0f a second\n", count / (cpu_seconds() - start));
+  std::array<std::uint8_t, 2048> slot{};
+  for (auto turn : state)
+    if (!pair.seal(slot, size)) return state.SkipWithError("there is no session");
+  state.SetBytesProcessed(state.range(0) * state.iterations());
 }
 
-void packets(std::size_t size) {
+// Each packet can be opened once, so a burst is sealed while the clock stands.
+void open(benchmark::State& state) {
+  const auto size = static_cast<std::size_t>(state.range(0));
   Pair pair;
-  const auto start = cpu_seconds();
-  int count = 0;
-  int lost = 0;
-  for (; count % 1024 != 0 || cpu_seconds() - start < 2; ++count) lost += !pair.packet(size);
-  const double span = cpu_seconds() - start;
-  std::printf("packets of %zu bytes, sealed and opened: %.0f ns each, %.2f Gbit/s, %d lost\n", size,
-              1e9 * span / count, 8e-9 * static_cast<double>(size) * count / span, lost);
+  std::vector<std::array<std::uint8_t, 2048>> slots(kBurst);
+  std::vector<MutableBytes> datagrams(kBurst);
+  for (std::size_t left = 0; auto turn : state) {
+    if (left == 0) {
+      state.PauseTiming();
+      for (std::size_t i = 0; i < kBurst; ++i) datagrams[i] = pair.seal(slots[i], size).value();
+      left = kBurst;
+      state.ResumeTiming();
+    }
+    if (!pair.open(datagrams[kBurst - left--])) return state.SkipWithError("a packet is refused");
+  }
+  state.SetBytesProcessed(state.range(0) * state.iterations());
 }
 
-void idle_peers(unsigned count) {
-  const std::size_t before = resident_bytes();
-  const auto start = cpu_seconds();
+// Both ends of it.
+void handshake(benchmark::State& state) {
+  Pair pair;
+  for (auto turn : state) pair.handshake();
+}
+
+void find_peer(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  std::vector<crypto::PublicKey> keys(count);
+  for (auto& key : keys) crypto::random_bytes(key.bytes);
+  const std::size_t before = allocated_bytes();
   const Instant now = BootClock::now();
   Device device({crypto::random_bytes, [] { return std::chrono::nanoseconds(); }});
   device.set_private_key(crypto::SecretKey::generate_private(), now);
-  std::vector<crypto::PublicKey> keys(count);
-  for (auto& key : keys) {
-    crypto::random_bytes(key.bytes);
-    device.add({.public_key = key, .preshared_key = {}}, now);
+  for (const auto& key : keys) device.add({.public_key = key, .preshared_key = {}}, now);
+  state.counters["bytes_each"] =
+      static_cast<double>(allocated_bytes() - before) / static_cast<double>(count);
+  std::size_t at = 0;
+  for (auto turn : state) {
+    benchmark::DoNotOptimize(device.find(keys[at]));
+    at = (at + 1) % count;
   }
-  const double adding = cpu_seconds() - start;
-  const std::size_t bytes = resident_bytes() - before;
-  const auto looking = cpu_seconds();
-  unsigned found = 0;
-  for (const auto& key : keys) found += device.find(key) != kNobody;
-  std::printf("%u idle peers: %zu KiB, %.2f s to add, %.0f ns to find one of %u\n", count,
-              bytes / 1024, adding, 1e9 * (cpu_seconds() - looking) / count, found);
 }
+
+BENCHMARK(seal)->Arg(64)->Arg(1420);
+BENCHMARK(open)->Arg(64)->Arg(1420);
+BENCHMARK(handshake);
+BENCHMARK(find_peer)->Arg(1)->Arg(1'000)->Arg(10'000);
 
 }  // namespace
 }  // namespace vpntun::wg
 
-int main() {
-  using namespace vpntun::wg;
-  for (const unsigned count : {1u, 1'000u, 10'000u}) idle_peers(count);
-  handshakes();
-  for (const std::size_t size : {64u, 1420u}) packets(size);
-}
+BENCHMARK_MAIN();
