@@ -139,7 +139,10 @@ void Wireguard::poll(packet::Batch& datagrams) noexcept {
     const auto transmit = device_.poll_transmit(tables_.now);
     if (!transmit) break;
     const PeerIndex index = transmit->answer ? kNoPeer : index_of(transmit->peer);
-    if (!transmit->answer && (index == kNoPeer || !tables_.peers[index].endpoint)) continue;
+    if (!transmit->answer && (index == kNoPeer || !tables_.peers[index].endpoint)) {
+      device_.not_sent(transmit->peer);
+      continue;
+    }
     packet::Packet& datagram = datagrams.append_copy(transmit->datagram());
     datagram.peer = index;
     datagram.remote = transmit->answer ? *transmit->answer : *tables_.peers[index].endpoint;

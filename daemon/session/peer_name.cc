@@ -7,12 +7,13 @@ namespace vpntun::session {
 bool PeerName::due(bool silent, Instant now) const noexcept {
   if (asking_) return false;
   if (!last_asked_) return true;
-  if (!endpoint_) return now - *last_asked_ >= kRetryTime;
+  if (!endpoint_) return now - *last_asked_ >= (network_changed_ ? kSettleTime : kRetryTime);
   return silent && now - *last_asked_ >= kSilence;
 }
 
 void PeerName::asked(Instant now) noexcept {
   asking_ = true;
+  network_changed_ = false;
   last_asked_ = now;
 }
 

@@ -28,6 +28,7 @@ struct NameRules {
 class PeerName {
  public:
   static constexpr Duration kRetryTime = std::chrono::seconds(10);
+  static constexpr Duration kSettleTime = std::chrono::seconds(1);
   static constexpr Duration kSilence = std::chrono::seconds(30);
 
   PeerName(std::string host, std::uint16_t port, NameRules rules)
@@ -39,10 +40,11 @@ class PeerName {
   const std::string& failure() const noexcept { return failure_; }
   const std::optional<Endpoint>& endpoint() const noexcept { return endpoint_; }
 
-  // Whether to look it up now: the first time, every kRetryTime until it works, and every kSilence
-  // while the peer is silent.
+  // Whether to look it up now: the first time, every kRetryTime until it works (kSettleTime after
+  // the last time, once the network has changed), and every kSilence while the peer is silent.
   bool due(bool silent, Instant now) const noexcept;
   void asked(Instant now) noexcept;
+  void network_changed() noexcept { network_changed_ = true; }
   // A failed lookup keeps an endpoint that is there. Returns whether the endpoint is another one
   // than before.
   bool answered(const NameAnswer& answer);
@@ -55,6 +57,7 @@ class PeerName {
   std::string failure_;
   std::optional<Endpoint> endpoint_;
   bool asking_ = false;
+  bool network_changed_ = false;  // since it was asked for
   std::optional<Instant> last_asked_;
 };
 

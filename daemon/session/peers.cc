@@ -94,6 +94,12 @@ bool Peers::advance(const dataplane::Snapshot& snapshot, Instant now) {
   return active;
 }
 
+void Peers::network_changed() noexcept {
+  for (Entry& entry : entries_)
+    for (EndpointList::Candidate& candidate : entry.endpoints.candidates())
+      if (candidate.name) candidate.name->network_changed();
+}
+
 void Peers::ask_names(Entry& entry, bool silent, Instant now) {
   std::size_t question = entry.question;
   for (EndpointList::Candidate& candidate : entry.endpoints.candidates()) {

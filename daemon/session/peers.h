@@ -34,6 +34,8 @@ class Peers {
   // Takes in new counters and asks for names that are due. Returns whether anything moved or is
   // still open, so that it is worth looking again soon.
   bool advance(const dataplane::Snapshot& snapshot, Instant now);
+  // Names that nobody knew may be known there.
+  void network_changed() noexcept;
   // What is known of each peer, with counters newer than those of the last advance().
   std::vector<PeerFacts> facts(const dataplane::Snapshot& snapshot) const;
   EndpointSource source_of(std::size_t peer, const std::optional<Endpoint>& endpoint) const;

@@ -148,6 +148,10 @@ void Device::revive(PeerId peer, Instant now) noexcept {
   state_->note(*to);
 }
 
+void Device::not_sent(PeerId peer) noexcept {
+  if (Peer* const to = state_->roster.at(peer)) to->handshake_sent = kLongAgo;
+}
+
 std::optional<Event> Device::poll_event() noexcept {
   State& state = *state_;
   if (state.told.empty()) return std::nullopt;

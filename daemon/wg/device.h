@@ -110,6 +110,10 @@ class Device {
   // handshake where there is no session, or one that may be too old, else a keepalive.
   void revive(PeerId peer, Instant now) noexcept;
 
+  // What poll_transmit() had for the peer was not sent, for nobody knows where it is: its first
+  // way, when revive() tells of one, need not wait for the next initiation to be due.
+  void not_sent(PeerId peer) noexcept;
+
   std::optional<Event> poll_event() noexcept;
   std::optional<Transmit> poll_transmit(Instant now) noexcept;
   // When poll_transmit() and poll_event() may have something although nothing happened. Never

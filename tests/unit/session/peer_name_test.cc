@@ -45,6 +45,25 @@ TEST(PeerName, IsTriedAgainEveryTenSecondsUntilItWorks) {
   EXPECT_FALSE(name.due(false, kStart + 1h));
 }
 
+TEST(PeerName, IsTriedAgainSoonWhenTheNetworkHasChanged) {
+  PeerName name = name_with();
+  name.asked(kStart);
+  name.network_changed();
+  EXPECT_FALSE(name.due(false, kStart + 1h)) << "it is not answered yet";
+  name.answered(kNotFound);
+  EXPECT_FALSE(name.due(false, kStart + 999ms));
+  EXPECT_TRUE(name.due(false, kStart + 1s));
+  name.asked(kStart + 1s);
+  name.answered(kNotFound);
+  EXPECT_FALSE(name.due(false, kStart + 10s)) << "once for each change";
+  name.network_changed();
+  EXPECT_TRUE(name.due(false, kStart + 10s));
+  name.asked(kStart + 10s);
+  name.answered(answer_of({"10.0.2.8:9090"}));
+  name.network_changed();
+  EXPECT_FALSE(name.due(false, kStart + 1h)) << "it is known";
+}
+
 TEST(PeerName, IsLookedUpAgainEveryThirtySecondsWhileThePeerIsSilent) {
   PeerName name = name_with();
   name.asked(kStart);

@@ -350,6 +350,18 @@ TEST_F(DeviceTime, AfterALongSleepReviveTriesAtOnce) {
   EXPECT_EQ(wire.a.count(EventKind::kHandshakeGivenUp), 0u);
 }
 
+TEST_F(DeviceTime, WhatWasNotSentDoesNotPutOffTheFirstWay) {
+  wire.a.device.wish_handshake(wire.a.peer, wire.now);
+  EXPECT_EQ(wire.outbox(wire.a).size(), 1u);
+  wire.a.device.not_sent(wire.a.peer);
+  wire.wait(1s);
+  EXPECT_TRUE(wire.outbox(wire.a).empty()) << "not before there is a way";
+  begin();
+  wire.a.device.revive(wire.a.peer, wire.now);
+  wire.settle();
+  EXPECT_EQ(times(wire.a, MessageType::kInitiation), std::vector<Duration>{0s});
+}
+
 TEST_F(DeviceTime, AResponderThatWasNotConfirmedAsksItselfWhenItHasSomethingToSay) {
   wire.a.device.wish_handshake(wire.a.peer, wire.now);
   wire.deliver(wire.b, wire.outbox(wire.a).at(0));
