@@ -66,5 +66,8 @@ void set_rp_filter_v4(NetlinkSocket& netlink, unsigned index, unsigned mode);
 // or conf/all is on.
 bool src_valid_mark_v4(NetlinkSocket& netlink, unsigned index);
 void set_src_valid_mark_v4(NetlinkSocket& netlink, unsigned index, bool on);
+// Coming up, the interface makes itself no link-local address, and then asks for no routers either.
+// An interface without IPv6 does neither, and stays as it is.
+void set_no_link_local_v6(NetlinkSocket& netlink, unsigned index);
 
 }  // namespace vpntun::os

@@ -1,9 +1,12 @@
-// The IPv4 settings of an interface by message: IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF, an array
-// of u32 in which setting N (linux/ip.h) has place N - 1 when read and attribute type N when set.
+// The IP settings of an interface by message. Of IPv4: IFLA_AF_SPEC / AF_INET / IFLA_INET_CONF, an
+// array of u32 in which setting N (linux/ip.h) has place N - 1 when read and attribute type N when
+// set.
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
+
+#include <cerrno>
 
 #include "base/error.h"
 #include "os/link.h"
@@ -87,6 +90,21 @@ bool src_valid_mark_v4(NetlinkSocket& netlink, unsigned index) {
 
 void set_src_valid_mark_v4(NetlinkSocket& netlink, unsigned index, bool on) {
   set_setting(netlink, index, IPV4_DEVCONF_SRC_VMARK, on ? 1 : 0, "src_valid_mark");
+}
+
+void set_no_link_local_v6(NetlinkSocket& netlink, unsigned index) {
+  const std::string attempted = fmt::format("keep interface {} without link-local address", index);
+  NetlinkMessage message(RTM_SETLINK, 0);
+  message.put_header<ifinfomsg>().ifi_index = static_cast<int>(index);
+  nlmsghdr* header = message.header();
+  nlattr* spec = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+  nlattr* inet = mnl_attr_nest_start(header, AF_INET6);
+  mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  mnl_attr_nest_end(header, inet);
+  mnl_attr_nest_end(header, spec);
+  const NetlinkAnswer answer = netlink.ask(message, attempted);
+  if (answer.error_number != 0 && answer.error_number != EAFNOSUPPORT)
+    throw_refusal(answer, attempted);
 }
 
 }  // namespace vpntun::os

@@ -92,6 +92,9 @@ void Running::bring_up() {
   interface_ = tun.name();
   index_ = tun.index();
   port_ = socket.local_port();
+  // No peer could have a link-local address among its allowed IPs that we would know of.
+  if (profile_.encryption == config::Encryption::kWireguard && profile_.kind == config::Kind::kTun)
+    os::set_no_link_local_v6(netlink_, index_);
   configure_interface(netlink_, index_, profile_.interface, wanted_, mtu_.bytes);
 
   outer_ipv6_ = socket.family() == Family::kIpv6;
@@ -233,7 +236,10 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
 // Takes in the counters, judges, tells if something changed, and plans the next look.
 void Running::look() {
   const Instant now = loop_.now();
-  if (std::exchange(host_changed_, false)) look_at_host();
+  if (std::exchange(host_changed_, false)) {
+    look_at_host();
+    peers_->network_changed();
+  }
   kill_switch_.look();
   if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
     worker_->revive_peers();

@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 
 #include "kernel_test.h"
+#include "os/address.h"
 #include "os/sysctl.h"
 #include "os/tun.h"
 
@@ -130,6 +131,19 @@ TEST_F(LinkTest, RpFilterIsSetForOneInterfaceByMessage) {
     EXPECT_EQ(rp_filter_v4(netlink(), tun.index()), mode);
     EXPECT_EQ(read_sysctl("ipv4/conf/" + tun.name() + "/rp_filter"), static_cast<long>(mode));
   }
+}
+
+TEST_F(LinkTest, AnInterfaceMayBeKeptFromMakingItselfALinkLocalAddress) {
+  const Tun plain = Tun::open("tun%d", TunKind::kTun);
+  set_link_up(netlink(), plain.index(), true);
+  EXPECT_FALSE(list_addresses(netlink(), plain.index()).empty()) << "else the rest proves nothing";
+  const Tun tun = Tun::open("tun%d", TunKind::kTun);
+  set_no_link_local_v6(netlink(), tun.index());
+  set_link_up(netlink(), tun.index(), true);
+  EXPECT_TRUE(list_addresses(netlink(), tun.index()).empty());
+  const Tun narrow = Tun::open("tun%d", TunKind::kTun);
+  set_link_mtu(netlink(), narrow.index(), 1000);
+  EXPECT_NO_THROW(set_no_link_local_v6(netlink(), narrow.index())) << "it has no IPv6";
 }
 
 TEST_F(LinkTest, SrcValidMarkIsSetForOneInterfaceByMessage) {
