@@ -162,11 +162,15 @@ std::string why_no_key_file(const std::string& path, const struct stat& file,
 }
 
 KeyFile open_key_file(const std::string& path, Reach reach) {
-  const std::optional<SessionUser> reader =
-      reach == Reach::kCredentials ? std::nullopt : session_user();
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   const int error = file ? 0 : errno;
   const bool looked_at_only = !file;
+  // The session has found out whether it can read it.
+  std::optional<SessionUser> reader;
+  if (reach != Reach::kCredentials)
+    reader = session_user();
+  else if (error == EACCES)
+    reader = SessionUser{name_of_user(::geteuid()), ::geteuid(), ::getegid()};
   if (!file) file = UniqueFd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0)

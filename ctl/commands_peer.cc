@@ -64,8 +64,8 @@ Edited open_profile(const Options& options, const Console& console) {
 
 // Where `peer add` and `import` put the preshared key of a peer.
 std::string key_file_of(const ProfileFile& file, const std::string& peer) {
-  const std::filesystem::path folder = std::filesystem::absolute(file.path).parent_path();
-  return folder / fmt::format("{}.{}.psk", file.name, peer);
+  const std::filesystem::path path = std::filesystem::absolute(file.path).lexically_normal();
+  return path.parent_path() / fmt::format("{}.{}.psk", file.name, peer);
 }
 
 // The longer text must say what the shorter one says, and peer number `index` besides. text: the
