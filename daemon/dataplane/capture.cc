@@ -110,7 +110,7 @@ void CaptureTap::report_losses() noexcept {
 
 void Captures::add(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options) {
   taps_.emplace_back(id, std::move(pipe), options, source_.frames);
-  kept_.resize(packet::kSlotSize);
+  kept_.resize(packet::kMaxPacket);
 }
 
 std::span<std::uint8_t> Captures::kept(std::span<std::uint8_t> bytes) noexcept {

@@ -29,16 +29,15 @@ Inbound::Inbound(Tables& tables, Transport& transport, packet::InsidePort& insid
       outside_(outside),
       outbound_(outbound) {}
 
-void Inbound::run(std::size_t budget) noexcept {
-  bool drained = false;
-  while (!drained && budget > 0) {
+bool Inbound::run(std::size_t budget) noexcept {
+  for (;;) {
     in_.clear();
-    outside_.receive(in_);
+    const bool more = outside_.receive(in_) == packet::Reading::kMore;
     for (packet::Packet& datagram : in_.packets()) accept(datagram);
     flush_inside();
     outbound_.flush_forwards();
-    drained = !in_.full();
-    budget -= std::min(budget, in_.size());
+    if (!more || in_.size() >= budget) return more;
+    budget -= in_.size();
   }
 }
 
@@ -68,7 +67,10 @@ void Inbound::switch_frame(const packet::Packet& frame) noexcept {
   const PeerIndex place =
       destination.is_multicast() ? kNoPeer : tables_.macs.find(destination, tables_.now);
   if (place == kNoPeer) return flood(frame);
-  if (place == kInside) return accepted_.append_view(frame);
+  if (place == kInside) {
+    accepted_.append_view(frame);
+    return;
+  }
   if (place == frame.peer) {
     tables_.drops.count(DropReason::kLoop, frame.bytes, Direction::kIn, &frame.remote, tables_.now);
     tables_.captures.inner(
@@ -105,11 +107,11 @@ void Inbound::flush_inside() noexcept {
   accepted_.clear();
 }
 
-int Inbound::inject(std::span<const std::uint8_t> bytes) noexcept {
+int Inbound::inject(std::vector<std::uint8_t> bytes) noexcept {
   if (bytes.size() > packet::kMaxPacket) return EMSGSIZE;
-  in_.clear();
-  packet::Packet& packet = in_.append_copy(bytes);
-  inside_.send(in_);
+  packet::Packet& packet = accepted_.append_view(bytes);
+  inside_.send(accepted_);
+  accepted_.clear();
   tables_.captures.inner(packet.bytes, Direction::kIn, {.remark = "injected"});
   if (packet.verdict == SendVerdict::kSent) return 0;
   if (packet.verdict == SendVerdict::kWouldBlock) return EAGAIN;

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <vector>
 
 #include "dataplane/outbound.h"
 #include "dataplane/tables.h"
@@ -20,10 +20,10 @@ class Inbound {
   Inbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
           packet::OutsidePort& outside, Outbound& outbound);
 
-  // Carries about `budget` datagrams.
-  void run(std::size_t budget) noexcept;
+  // Carries about `budget` datagrams. True: there may be more, call again without waiting.
+  bool run(std::size_t budget) noexcept;
   // Writes bytes into the interface as they are. 0, or an errno.
-  int inject(std::span<const std::uint8_t> bytes) noexcept;
+  int inject(std::vector<std::uint8_t> bytes) noexcept;
 
  private:
   void accept(packet::Packet& datagram) noexcept;
@@ -36,8 +36,8 @@ class Inbound {
   packet::InsidePort& inside_;
   packet::OutsidePort& outside_;
   Outbound& outbound_;
-  packet::Batch in_;
-  packet::Batch accepted_;  // views of in_
+  packet::Batch in_{packet::kBatchSize, 0};
+  packet::Batch accepted_{packet::kBatchSize, 0};  // views of in_
 };
 
 }  // namespace vpntun::dataplane

@@ -14,7 +14,7 @@ namespace vpntun::dataplane {
 namespace {
 
 // Packets of one direction before the other has its turn.
-constexpr std::size_t kBudget = 4 * packet::kBatchSize;
+constexpr std::size_t kBudget = 2 * packet::kBatchSize;
 
 // Longer waits are cut in pieces.
 constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(1);
@@ -73,38 +73,45 @@ void Loop::run() noexcept {
   run_protocol();
   flush_captures();
   while (!stopping_) {
-    const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),
-                                   milliseconds_to_wait());
+    const int wait = more_outside_ || more_inside_ ? 0 : milliseconds_to_wait();
+    const int count =
+        ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), wait);
     tables_.now = BootClock::now();
     bool refused = false;
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = ready[static_cast<std::size_t>(i)];
-      switch (event.data.u64) {
-        case kMailReady:
-          for (Command& command : commands_.take()) obey(command);
-          break;
-        case kOutsideReady:
-          refused = (event.events & EPOLLERR) != 0;
-          if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0) inbound_.run(kBudget);
-          if (blocked_ && (event.events & EPOLLOUT) != 0) carry_outbound();
-          break;
-        case kInsideReady:
-          if ((event.events & (EPOLLERR | EPOLLHUP)) != 0)
-            lose_inside();
-          else if (!blocked_)
-            carry_outbound();
-          break;
-        default:  // a writable one is flushed below
-          for (CaptureTap& tap : tables_.captures.taps())
-            if (event.data.u64 == kCaptureReady + tap.id() && (event.events & EPOLLERR) != 0)
-              tap.reader_gone = true;
-          break;
-      }
+      if (event.data.u64 == kOutsideReady) refused = (event.events & EPOLLERR) != 0;
+      notice(event);
     }
+    if (more_outside_) more_outside_ = inbound_.run(kBudget);
+    if (more_inside_) carry_outbound();
     run_protocol();
     refusals_.note(outside_->take_unreachable(refused), tables_);
     announce();
     flush_captures();
+  }
+}
+
+void Loop::notice(const epoll_event& event) noexcept {
+  switch (event.data.u64) {
+    case kMailReady:
+      for (Command& command : commands_.take()) obey(command);
+      break;
+    case kOutsideReady:
+      if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0) more_outside_ = true;
+      if (blocked_ && (event.events & EPOLLOUT) != 0) more_inside_ = true;
+      break;
+    case kInsideReady:
+      if ((event.events & (EPOLLERR | EPOLLHUP)) != 0)
+        lose_inside();
+      else if (!blocked_)
+        more_inside_ = true;
+      break;
+    default:  // a writable one is flushed at the end of the turn
+      for (CaptureTap& tap : tables_.captures.taps())
+        if (event.data.u64 == kCaptureReady + tap.id() && (event.events & EPOLLERR) != 0)
+          tap.reader_gone = true;
+      break;
   }
 }
 
@@ -145,6 +152,7 @@ void Loop::run_protocol() noexcept {
 
 void Loop::carry_outbound() noexcept {
   const Outbound::Result result = outbound_.run(kBudget);
+  more_inside_ = result == Outbound::Result::kMore;
   const bool blocked = result == Outbound::Result::kBlocked;
   if (blocked != blocked_) {
     blocked_ = blocked;
@@ -187,7 +195,7 @@ void Loop::obey(Command& command) noexcept {
     watch(EPOLL_CTL_ADD, fd, 0,
           kCaptureReady + capture->id);  // EPOLLERR, the reader's end, is always told
   } else if (auto* injection = std::get_if<Inject>(&command)) {
-    notices_.post(Injected{injection->token, inbound_.inject(injection->bytes)});
+    notices_.post(Injected{injection->token, inbound_.inject(std::move(injection->bytes))});
   } else if (std::holds_alternative<Ask>(command)) {
     notices_.post(Answered{});
   } else {

@@ -2,6 +2,8 @@
 // control thread posts commands and takes notices; everything else belongs to the thread in run().
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -85,6 +87,7 @@ class Loop {
   const Tables& tables() const noexcept { return tables_; }
 
  private:
+  void notice(const epoll_event& event) noexcept;
   int milliseconds_to_wait() const noexcept;
   void carry_outbound() noexcept;
   void run_protocol() noexcept;
@@ -107,8 +110,10 @@ class Loop {
   Outbound outbound_;
   Inbound inbound_;
   Refusals refusals_;
-  packet::Batch protocol_{packet::kBatchSize};  // datagrams of the protocol itself
-  bool blocked_ = false;                        // the outside is full, the inside is not read
+  packet::Batch protocol_;     // datagrams of the protocol itself
+  bool more_outside_ = false;  // to be read without waiting
+  bool more_inside_ = false;
+  bool blocked_ = false;  // the outside is full, the inside is not read
   bool inside_gone_ = false;
   bool stopping_ = false;
 };

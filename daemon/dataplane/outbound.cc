@@ -11,25 +11,32 @@ namespace vpntun::dataplane {
 using packet::Direction;
 using packet::SendVerdict;
 
+namespace {
+
+// Bytes of the largest ICMP answer: IPv6's minimum MTU and an Ethernet header with a VLAN tag.
+constexpr std::size_t kMaxAnswer = 1280 + 18;
+
+}  // namespace
+
 Outbound::Outbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
                    packet::OutsidePort& outside)
     : tables_(tables), transport_(transport), inside_(inside), outside_(outside) {}
 
 Outbound::Result Outbound::run(std::size_t budget) noexcept {
-  bool drained = false;
+  using packet::Reading;
+  Reading reading = Reading::kMore;
   for (;;) {
     while (next_ < in_.size() || !out_.empty()) {
       fill();
       if (!flush()) return Result::kBlocked;
     }
-    if (drained) return Result::kIdle;
+    if (reading == Reading::kDrained) return Result::kIdle;
+    if (reading == Reading::kGone) return Result::kGone;
     if (budget == 0) return Result::kMore;
     in_.clear();
     next_ = 0;
-    const bool alive = inside_.receive(in_);
-    if (in_.empty()) return alive ? Result::kIdle : Result::kGone;
-    drained = alive && !in_.full();
-    budget -= std::min(budget, in_.size());
+    reading = inside_.receive(in_);
+    budget -= std::min(budget, std::max<std::size_t>(in_.size(), 1));
   }
 }
 
@@ -160,21 +167,20 @@ void Outbound::settle_oversize(const packet::Packet& packet) noexcept {
   const Oversize oversize(packet.bytes, tables_.frames, packet.path_mtu, packet.remote);
   if (oversize.must_pass() && !packet.may_be_cut) {
     if (pieces_.full()) send_pieces();
-    packet::Packet whole = packet;
-    whole.may_be_cut = true;
-    return pieces_.append_view(whole);
+    pieces_.append_view(packet).may_be_cut = true;
+    return;
   }
   auto fragments = oversize.fragments();
   if (!fragments) {
     drop(DropReason::kTooBig, packet);
-    if (answers_.full()) send_answers();
-    const std::size_t length = oversize.answer(answers_.room(answers_.size()));
+    if (!answers_.fits(kMaxAnswer)) send_answers();
+    const std::size_t length = oversize.answer(answers_.room());
     if (length != 0) answers_.append(length);
     return;
   }
   while (const auto piece = fragments->next()) {
-    if (pieces_.full()) send_pieces();
-    const std::size_t length = oversize.write(*piece, pieces_.room(pieces_.size()));
+    if (!pieces_.fits(packet.bytes.size())) send_pieces();
+    const std::size_t length = oversize.write(*piece, pieces_.room());
     packet::Packet& fragment = pieces_.append(length);
     fragment.remote = packet.remote;
     fragment.local = packet.local;
@@ -207,33 +213,28 @@ void Outbound::follow(std::span<const PeerIndex> places) noexcept {
 }
 
 void Outbound::forward(const packet::Packet& packet) noexcept {
-  if (forwards_.full()) flush_forwards();
-  packet::Packet copy = packet;
-  if (transport_.rewrites()) {
-    copy.bytes = forwards_.room(forwards_.size()).first(packet.bytes.size());
-    std::copy(packet.bytes.begin(), packet.bytes.end(), copy.bytes.begin());
-  }
+  if (!forwards_.fits(packet.bytes.size())) flush_forwards();
+  packet::Packet& copy =
+      transport_.rewrites() ? forwards_.append_copy(packet) : forwards_.append_view(packet);
   const Outcome outcome = transport_.seal(copy);
-  if (outcome.is_dropped())
-    drop(outcome.reason(), copy);
-  else if (outcome.is_passed())
-    forwards_.append_view(copy);
+  if (outcome.is_dropped()) drop(outcome.reason(), copy);
+  if (!outcome.is_passed()) forwards_.drop_last();
 }
 
 void Outbound::send_staged(PeerIndex peer, const Staging::Packets& packets) noexcept {
   for (const std::vector<std::uint8_t>& bytes : packets) {
-    if (forwards_.full()) flush_forwards();
-    packet::Packet packet;
-    packet.bytes = forwards_.room(forwards_.size()).first(bytes.size());
-    std::copy(bytes.begin(), bytes.end(), packet.bytes.begin());
+    if (!forwards_.fits(bytes.size())) flush_forwards();
+    packet::Packet& packet = forwards_.append_copy(bytes);
     packet.peer = peer;
     const Outcome outcome = transport_.seal(packet);
     if (outcome.is_dropped()) refuse(outcome.reason(), packet);
-    if (!outcome.is_passed()) continue;
+    if (!outcome.is_passed()) {
+      forwards_.drop_last();
+      continue;
+    }
     packet.pair = tables_.captures.next_pair();
     tables_.captures.inner(bytes, Direction::kOut,
                            {.pair = packet.pair, .peer = tables_.peers[peer].name});
-    forwards_.append_view(packet);
   }
   flush_forwards();
 }

@@ -40,11 +40,6 @@ class Outbound {
   void flush_forwards() noexcept;
 
  private:
-  // Packets read before the first is sent. More gains nothing while a packet is a system call
-  // anyway, and keeps the other end waiting (tests/bench: 64 instead of 16 halves a TCP stream on a
-  // busy machine).
-  static constexpr std::size_t kReadAhead = 16;
-
   void fill() noexcept;
   void route_packet(packet::Packet& packet) noexcept;
   bool route_frame(packet::Packet& frame) noexcept;
@@ -62,14 +57,14 @@ class Outbound {
   Transport& transport_;
   packet::InsidePort& inside_;
   packet::OutsidePort& outside_;
-  packet::Batch in_{kReadAhead};
-  std::size_t next_ = 0;     // packet of in_ to be routed next
-  PeerIndex next_copy_ = 0;  // peer its next copy goes to, while it is flooded
-  bool copied_ = false;      // it has gone to somebody
-  packet::Batch out_;        // views of in_
-  packet::Batch forwards_;   // views of others' bytes; copies where the transport rewrites them
-  packet::Batch pieces_;     // fragments
-  packet::Batch answers_;    // ICMP, to the inside
+  packet::Batch in_{packet::kBatchSize, 0};
+  std::size_t next_ = 0;                      // packet of in_ to be routed next
+  PeerIndex next_copy_ = 0;                   // peer its next copy goes to, while it is flooded
+  bool copied_ = false;                       // it has gone to somebody
+  packet::Batch out_{packet::kBatchSize, 0};  // views of in_
+  packet::Batch forwards_;  // views of others' bytes; copies where the transport rewrites them
+  packet::Batch pieces_;    // fragments
+  packet::Batch answers_;   // ICMP, to the inside
 };
 
 }  // namespace vpntun::dataplane

@@ -133,19 +133,21 @@ Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind) {
   return Tun(std::move(fd), name, index);
 }
 
-bool Tun::receive(packet::Batch& batch) noexcept {
-  while (!batch.full()) {
-    const std::span<std::uint8_t> room = batch.room(batch.size());
+packet::Reading Tun::receive(packet::Batch& batch) noexcept {
+  slab_.clear();
+  while (!batch.full() && slab_.fits(packet::kMaxPacket)) {
+    const std::span<std::uint8_t> room = slab_.room().first(packet::kMaxPacket);
     const ssize_t length = ::read(fd_.get(), room.data(), room.size());
     if (length >= 0) {
-      batch.append(static_cast<std::size_t>(length));
+      batch.append_view(slab_.take(static_cast<std::size_t>(length)));
       continue;
     }
     if (errno == EINTR) continue;
     // EBADFD: the interface was deleted. Anything else (EAGAIN, EIO while it is down) passes.
-    return errno != EBADFD && errno != ENODEV;
+    const bool gone = errno == EBADFD || errno == ENODEV;
+    return gone ? packet::Reading::kGone : packet::Reading::kDrained;
   }
-  return true;
+  return packet::Reading::kMore;
 }
 
 void Tun::send(packet::Batch& batch) noexcept {

@@ -36,7 +36,7 @@ class Tun final : public packet::InsidePort {
   unsigned index() const noexcept { return index_; }
 
   int fd() const noexcept override { return fd_.get(); }
-  [[nodiscard]] bool receive(packet::Batch& batch) noexcept override;
+  [[nodiscard]] packet::Reading receive(packet::Batch& batch) noexcept override;
   void send(packet::Batch& batch) noexcept override;
 
  private:
@@ -45,6 +45,7 @@ class Tun final : public packet::InsidePort {
   UniqueFd fd_;
   std::string name_;
   unsigned index_;
+  packet::Slab slab_{packet::kSlabSize};  // what was read
 };
 
 // Deletes the interface of a TUN descriptor, whoever else has a copy of it. A refusal is logged;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "os/datagram_reader.h"
+#include "os/datagram_writer.h"
 #include "os/netns.h"
 #include "os/socket_option.h"
 #include "os/udp_message.h"
@@ -63,6 +66,9 @@ void set_options(int fd, Family family, const UdpOptions& options, std::string_v
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discovery, attempted);
   }
   UdpErrors::enable(fd, family, attempted);
+  // Where the kernel knows it: nothing depends on it.
+  const int gather = options.gathers ? 1 : 0;
+  ::setsockopt(fd, SOL_UDP, UDP_GRO, &gather, sizeof(gather));
   if (static_cast<int>(options.mark) != get_option(fd, SOL_SOCKET, SO_MARK))
     set_option(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);
 }
@@ -109,12 +115,14 @@ bool source_may_be_gone(int error_number) noexcept {
 
 }  // namespace
 
-UdpSocket::UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port)
+UdpSocket::UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port, bool segments)
     : fd_(std::move(fd)),
       probe_(std::move(probe)),
       family_(family),
       port_(port),
-      vectors_(std::make_unique<MessageVectors>()) {}
+      segments_(segments),
+      reader_(std::make_unique<DatagramReader>()),
+      writer_(std::make_unique<DatagramWriter>()) {}
 
 UdpSocket::UdpSocket(UdpSocket&&) noexcept = default;
 UdpSocket& UdpSocket::operator=(UdpSocket&&) noexcept = default;
@@ -132,7 +140,8 @@ UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
     throw_errno(errno, attempted);
   }
   const std::uint16_t bound = bound_to(fd.get(), attempted).port;
-  return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound);
+  return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound,
+                   options.segments);
 }
 
 UdpSocket UdpSocket::adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& options) {
@@ -153,7 +162,7 @@ UdpSocket UdpSocket::adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& o
   set_options(fd.get(), family, options, kAttempted);
   set_buffers(fd.get(), options.buffer_bytes);
   if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) throw_errno(errno, kAttempted);
-  return UdpSocket(std::move(fd), std::move(probe), family, bound.port);
+  return UdpSocket(std::move(fd), std::move(probe), family, bound.port, options.segments);
 }
 
 std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {
@@ -175,34 +184,26 @@ std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {
   return static_cast<std::uint32_t>(mtu);
 }
 
-void UdpSocket::receive(packet::Batch& batch) noexcept {
-  const std::size_t wanted = vectors_->prepare_receive(batch);
-  if (wanted == 0) return;
-  for (int attempt = 0; attempt <= kPendingErrors; ++attempt) {
-    const int count = ::recvmmsg(fd_.get(), vectors_->messages(), static_cast<unsigned>(wanted),
-                                 MSG_DONTWAIT, nullptr);
-    if (count >= 0) {
-      vectors_->append_received(batch, static_cast<std::size_t>(count));
-      return;
-    }
-    if (errno == EAGAIN) return;
-    errors_.drain(fd_.get());
-  }
+packet::Reading UdpSocket::receive(packet::Batch& batch) noexcept {
+  return reader_->read(fd_.get(), batch);
 }
 
 void UdpSocket::send(packet::Batch& batch) noexcept {
   std::size_t next = 0;
+  std::size_t single = 0;  // packets before this one go in messages of their own
   int retries = 0;
   while (next < batch.size()) {
-    const std::size_t count = vectors_->prepare_send(batch, next, family_);
+    const std::size_t count = writer_->prepare(batch, next, family_, segments_ && next >= single);
     if (count == 0) {
       refuse(batch[next++], EAFNOSUPPORT);
       continue;
     }
     const int sent =
-        ::sendmmsg(fd_.get(), vectors_->messages(), static_cast<unsigned>(count), MSG_DONTWAIT);
+        ::sendmmsg(fd_.get(), writer_->messages(), static_cast<unsigned>(count), MSG_DONTWAIT);
     if (sent > 0) {
-      for (int i = 0; i < sent; ++i) batch[next++].verdict = SendVerdict::kSent;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i)
+        for (std::size_t left = writer_->packets_in(i); left > 0; --left)
+          batch[next++].verdict = SendVerdict::kSent;
       retries = 0;
       continue;
     }
@@ -212,12 +213,20 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
       for (; next < batch.size(); ++next) batch[next].verdict = SendVerdict::kWouldBlock;
       return;
     }
+    const std::size_t run = writer_->packets_in(0);
     if (error_number == ENOBUFS) {  // the device's queue is full, and has dropped it
-      refuse(batch[next++], error_number);
+      for (std::size_t left = run; left > 0; --left) refuse(batch[next++], error_number);
       continue;
     }
     // Not about this packet but about an earlier one: this one is still to be sent.
     if (errors_.drain(fd_.get()) && retries++ < kPendingErrors) continue;
+    if (run > 1) {
+      // Each alone, to learn which packet it is about, and whether it is about any. EIO: a device
+      // on the way cannot compute checksums (udp_send_skb() in net/ipv4/udp.c).
+      if (error_number == EIO) segments_ = false;
+      single = next + run;
+      continue;
+    }
     if (error_number == EMSGSIZE && batch[next].may_be_cut && send_cut())
       batch[next++].verdict = SendVerdict::kSent;
     else
@@ -233,7 +242,7 @@ std::span<const packet::Unreachable> UdpSocket::take_unreachable(bool waiting) n
 
 bool UdpSocket::send_cut() noexcept {
   set_mtu_discovery(fd_.get(), family_, IP_PMTUDISC_DONT);
-  const int sent = ::sendmmsg(fd_.get(), vectors_->messages(), 1, MSG_DONTWAIT);
+  const int sent = ::sendmmsg(fd_.get(), writer_->messages(), 1, MSG_DONTWAIT);
   set_mtu_discovery(fd_.get(), family_, IP_PMTUDISC_DO);
   return sent == 1;
 }

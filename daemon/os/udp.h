@@ -1,7 +1,8 @@
 // The outside UDP socket: both families on one port, datagrams in batches, our own address known
 // and kept per datagram. Outer datagrams are not fragmented unless asked for: the don't-fragment
-// bit is set and an oversize one is refused, unless the packet says that it may be cut. Bound in
-// the network namespace of the calling thread. Thread: bind control, receive and send the worker's.
+// bit is set and an oversize one is refused, unless the packet says that it may be cut. The kernel
+// segments and gathers runs of datagrams where it can. Bound in the network namespace of the
+// calling thread. Thread: bind control, receive and send the worker's.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,16 @@
 
 namespace vpntun::os {
 
-class MessageVectors;
+class DatagramReader;
+class DatagramWriter;
 
 struct UdpOptions {
   std::uint32_t mark = 0;     // SO_MARK; 0 = none
   bool may_fragment = false;  // no don't-fragment bit: what is too big for a path travels in pieces
   std::uint32_t buffer_bytes =
-      4u << 20;  // asked for in each direction; less where the kernel allows less
+      4u << 20;          // asked for in each direction; less where the kernel allows less
+  bool segments = true;  // the kernel may cut runs of datagrams (UDP_SEGMENT)
+  bool gathers = true;   // the kernel may gather runs of datagrams (UDP_GRO)
 };
 
 class UdpSocket final : public packet::OutsidePort {
@@ -45,14 +49,14 @@ class UdpSocket final : public packet::OutsidePort {
   std::uint32_t path_mtu(const Endpoint& remote) noexcept;
 
   int fd() const noexcept override { return fd_.get(); }
-  void receive(packet::Batch& batch) noexcept override;
+  [[nodiscard]] packet::Reading receive(packet::Batch& batch) noexcept override;
   // A source address that this host no longer has is dropped: the packet goes out from another, and
   // its `local` becomes unspecified.
   void send(packet::Batch& batch) noexcept override;
   std::span<const packet::Unreachable> take_unreachable(bool waiting) noexcept override;
 
  private:
-  UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port);
+  UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port, bool segments);
   // The verdict of a packet the kernel refused, after a second try without its source if that may
   // be gone.
   void settle_refused(packet::Packet& packet, int error_number) noexcept;
@@ -63,7 +67,9 @@ class UdpSocket final : public packet::OutsidePort {
   UniqueFd probe_;  // connected to ask for a path MTU; never sends
   Family family_;
   std::uint16_t port_;
-  std::unique_ptr<MessageVectors> vectors_;
+  bool segments_;  // the kernel cuts runs of datagrams for us
+  std::unique_ptr<DatagramReader> reader_;
+  std::unique_ptr<DatagramWriter> writer_;
   UdpErrors errors_;
 };
 

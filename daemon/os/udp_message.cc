@@ -1,5 +1,7 @@
 #include "os/udp_message.h"
 
+#include <netinet/udp.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -17,36 +19,11 @@ in6_addr mapped(const IpAddress& address) noexcept {
   return out;
 }
 
-// Our own address of a datagram. ip(7): ipi_addr is the destination in the header, ipi_spec_dst the
-// local address of the packet; they differ for a broadcast, to which one cannot answer from.
-IpAddress local_of(msghdr& header) noexcept {
-  IpAddress local;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
-      in_pktinfo info{};
-      std::memcpy(&info, CMSG_DATA(part), sizeof(info));
-      return address_of(info.ipi_spec_dst);
-    }
-    if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
-      in6_pktinfo info{};
-      std::memcpy(&info, CMSG_DATA(part), sizeof(info));
-      local = address_of(info.ipi6_addr);
-    }
-  }
-  return local;
-}
-
-std::uint8_t traffic_class_of(msghdr& header) noexcept {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    // ip(7) gives one byte, ipv6(7) an int, in host order.
-    if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TOS) return *CMSG_DATA(part);
-    if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_TCLASS) {
-      int value = 0;
-      std::memcpy(&value, CMSG_DATA(part), sizeof(value));
-      return static_cast<std::uint8_t>(value);
-    }
-  }
-  return 0;
+template <typename Value>
+Value value_of(cmsghdr* part) noexcept {
+  Value value{};
+  std::memcpy(&value, CMSG_DATA(part), sizeof(value));
+  return value;
 }
 
 // Appends to msg_control, which has room.
@@ -59,33 +36,6 @@ void put_control(msghdr& header, int level, int type, const Info& info) noexcept
   part->cmsg_len = CMSG_LEN(sizeof(info));
   std::memcpy(CMSG_DATA(part), &info, sizeof(info));
   header.msg_controllen += CMSG_SPACE(sizeof(info));
-}
-
-// DSCP and ECN of a datagram to be sent.
-void put_traffic_class(msghdr& header, const packet::Packet& packet) noexcept {
-  if (packet.traffic_class == 0) return;
-  const int value = packet.traffic_class;
-  if (packet.remote.address.is_v4())
-    put_control(header, IPPROTO_IP, IP_TOS, value);
-  else
-    put_control(header, IPPROTO_IPV6, IPV6_TCLASS, value);
-}
-
-// The source of a datagram to be sent. An address of the other family is no source.
-void put_source(msghdr& header, const packet::Packet& packet) noexcept {
-  if (packet.local.is_unspecified() || packet.local.family() != packet.remote.address.family())
-    return;
-  if (packet.local.is_v4()) {
-    in_pktinfo info{};
-    std::copy_n(packet.local.bytes().begin(), 4,
-                reinterpret_cast<std::uint8_t*>(&info.ipi_spec_dst));
-    put_control(header, IPPROTO_IP, IP_PKTINFO, info);
-  } else {
-    in6_pktinfo info{};
-    std::copy_n(packet.local.bytes().begin(), 16, info.ipi6_addr.s6_addr);
-    info.ipi6_ifindex = packet.remote.scope_id;
-    put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
-  }
 }
 
 }  // namespace
@@ -143,51 +93,58 @@ socklen_t encode_endpoint(const Endpoint& endpoint, Family socket_family,
   return sizeof(v6);
 }
 
-std::size_t MessageVectors::prepare_receive(packet::Batch& batch) noexcept {
-  const std::size_t count = std::min(batch.capacity() - batch.size(), packet::kBatchSize);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::span<std::uint8_t> room = batch.room(batch.size() + i);
-    vectors_[i] = {room.data(), room.size()};
-    messages_[i] = {};
-    msghdr& header = messages_[i].msg_hdr;
-    header.msg_name = &addresses_[i];
-    header.msg_namelen = sizeof(addresses_[i]);
-    header.msg_iov = &vectors_[i];
-    header.msg_iovlen = 1;
-    header.msg_control = controls_[i].bytes.data();
-    header.msg_controllen = controls_[i].bytes.size();
+Arrival arrival_of(msghdr& header) noexcept {
+  Arrival arrival;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    const int level = part->cmsg_level;
+    const int type = part->cmsg_type;
+    // ip(7): ipi_addr is the destination in the header, ipi_spec_dst the local address of the
+    // packet; they differ for a broadcast, to which one cannot answer from. A mapped datagram tells
+    // the former a second time at the level of IPv6, after this.
+    if (level == IPPROTO_IP && type == IP_PKTINFO)
+      arrival.local = address_of(value_of<in_pktinfo>(part).ipi_spec_dst);
+    else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO && arrival.local.is_unspecified())
+      arrival.local = address_of(value_of<in6_pktinfo>(part).ipi6_addr);
+    // One byte here, an int in host order there.
+    else if (level == IPPROTO_IP && type == IP_TOS)
+      arrival.traffic_class = *CMSG_DATA(part);
+    else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS)
+      arrival.traffic_class = static_cast<std::uint8_t>(value_of<int>(part));
+    else if (level == SOL_UDP && type == UDP_GRO)
+      arrival.segment_size = static_cast<std::size_t>(std::max(value_of<int>(part), 0));
   }
-  return count;
+  return arrival;
 }
 
-void MessageVectors::append_received(packet::Batch& batch, std::size_t count) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    packet::Packet& packet = batch.append(messages_[i].msg_len);
-    packet.remote = endpoint_of(addresses_[i]);
-    packet.local = local_of(messages_[i].msg_hdr);
-    packet.traffic_class = traffic_class_of(messages_[i].msg_hdr);
+// DSCP and ECN of a datagram to be sent.
+void put_traffic_class(msghdr& header, const packet::Packet& packet) noexcept {
+  if (packet.traffic_class == 0) return;
+  const int value = packet.traffic_class;
+  if (packet.remote.address.is_v4())
+    put_control(header, IPPROTO_IP, IP_TOS, value);
+  else
+    put_control(header, IPPROTO_IPV6, IPV6_TCLASS, value);
+}
+
+// The source of a datagram to be sent. An address of the other family is no source.
+void put_source(msghdr& header, const packet::Packet& packet) noexcept {
+  if (packet.local.is_unspecified() || packet.local.family() != packet.remote.address.family())
+    return;
+  if (packet.local.is_v4()) {
+    in_pktinfo info{};
+    std::copy_n(packet.local.bytes().begin(), 4,
+                reinterpret_cast<std::uint8_t*>(&info.ipi_spec_dst));
+    put_control(header, IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    std::copy_n(packet.local.bytes().begin(), 16, info.ipi6_addr.s6_addr);
+    info.ipi6_ifindex = packet.remote.scope_id;
+    put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
   }
 }
 
-std::size_t MessageVectors::prepare_send(packet::Batch& batch, std::size_t first,
-                                         Family socket_family) noexcept {
-  const std::size_t most = std::min(batch.size() - first, packet::kBatchSize);
-  for (std::size_t i = 0; i < most; ++i) {
-    packet::Packet& packet = batch[first + i];
-    vectors_[i] = {packet.bytes.data(), packet.bytes.size()};
-    messages_[i] = {};
-    msghdr& header = messages_[i].msg_hdr;
-    header.msg_namelen = encode_endpoint(packet.remote, socket_family, addresses_[i]);
-    if (header.msg_namelen == 0) return i;
-    header.msg_name = &addresses_[i];
-    header.msg_iov = &vectors_[i];
-    header.msg_iovlen = 1;
-    header.msg_control = controls_[i].bytes.data();
-    put_source(header, packet);
-    put_traffic_class(header, packet);
-    if (header.msg_controllen == 0) header.msg_control = nullptr;
-  }
-  return most;
+void put_segment_size(msghdr& header, std::size_t size) noexcept {
+  put_control(header, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(size));
 }
 
 }  // namespace vpntun::os

@@ -1,14 +1,13 @@
-// What recvmmsg and sendmmsg read and write for one batch: addresses, packet information, vectors.
-// Used by udp.cc alone; apart from it because these are functions on bytes. Thread: the socket's.
+// The parts of a UDP message as the kernel has them: addresses and control messages. Used by
+// datagram_reader and datagram_writer; apart from them because these are functions on bytes.
 #pragma once
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <array>
 #include <cstddef>
-#include <optional>
+#include <cstdint>
 
 #include "packet/batch.h"
 
@@ -26,32 +25,28 @@ Endpoint endpoint_of(const sockaddr_storage& address) noexcept;
 socklen_t encode_endpoint(const Endpoint& endpoint, Family socket_family,
                           sockaddr_storage& out) noexcept;
 
-// Arrays for up to kBatchSize datagrams, reused from call to call.
-class MessageVectors {
- public:
-  // Points the vectors at the free room of the batch; returns for how many datagrams.
-  std::size_t prepare_receive(packet::Batch& batch) noexcept;
-  // Appends the `count` datagrams received since prepare_receive.
-  void append_received(packet::Batch& batch, std::size_t count) noexcept;
-  // Points the vectors at packets [first, size); returns how many, 0 if `first` cannot be sent by
-  // such a socket.
-  std::size_t prepare_send(packet::Batch& batch, std::size_t first, Family socket_family) noexcept;
-
-  mmsghdr* messages() noexcept { return messages_.data(); }
-
- private:
-  // Room for packet information and traffic class of both levels: a mapped datagram has both.
-  static constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(in_pktinfo)) +
-                                              CMSG_SPACE(sizeof(in6_pktinfo)) +
-                                              2 * CMSG_SPACE(sizeof(int));
-  struct Control {
-    alignas(cmsghdr) std::array<char, kControlSize> bytes;
-  };
-
-  std::array<mmsghdr, packet::kBatchSize> messages_{};
-  std::array<iovec, packet::kBatchSize> vectors_{};
-  std::array<sockaddr_storage, packet::kBatchSize> addresses_{};
-  std::array<Control, packet::kBatchSize> controls_{};
+// What the kernel tells with a datagram.
+struct Arrival {
+  IpAddress local;                 // our own address; unspecified: not told
+  std::uint8_t traffic_class = 0;  // DSCP and ECN
+  std::size_t segment_size = 0;    // bytes of each datagram when it is a run of them; 0: one
 };
+Arrival arrival_of(msghdr& header) noexcept;
+
+// Room for packet information and traffic class of both levels (a mapped datagram has both), and
+// the size of segments.
+inline constexpr std::size_t kControlSize =
+    CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int));
+struct Control {
+  alignas(cmsghdr) std::array<char, kControlSize> bytes;
+};
+
+// These append to msg_control, which has room.
+// The source of a datagram to be sent. An address of the other family is no source.
+void put_source(msghdr& header, const packet::Packet& packet) noexcept;
+// DSCP and ECN of a datagram to be sent.
+void put_traffic_class(msghdr& header, const packet::Packet& packet) noexcept;
+// To be cut by the kernel into datagrams of `size` bytes, and a rest.
+void put_segment_size(msghdr& header, std::size_t size) noexcept;
 
 }  // namespace vpntun::os

@@ -1,7 +1,7 @@
-// A batch of packets in one slab: what a port reads or writes in one call. Each packet lies in a
-// slot of its own with headroom in front (outer headers, later the WireGuard header) and tailroom
-// behind (padding, tag), so that both directions work in place. Thread: one worker owns a batch and
-// lends it to a port for a call.
+// A batch of packets: what a port reads or writes in one call. Their bytes lie in the memory of the
+// port that read them, or in a slab of the batch; either way with headroom in front (the WireGuard
+// header) and tailroom behind (padding, tag) where the packet came from the inside, so that
+// transports work in place. Thread: one worker owns a batch and lends it to a port for a call.
 #pragma once
 
 #include <algorithm>
@@ -15,11 +15,10 @@
 
 namespace vpntun::packet {
 
-inline constexpr std::size_t kBatchSize = 64;     // packets asked for at once
-inline constexpr std::size_t kHeadroom = 64;      // bytes; a multiple of 16
+inline constexpr std::size_t kBatchSize = 128;    // packets
+inline constexpr std::size_t kHeadroom = 64;      // bytes; a cache line
 inline constexpr std::size_t kTailroom = 64;      // bytes
-inline constexpr std::size_t kMaxPacket = 65536;  // bytes of payload a slot can hold
-inline constexpr std::size_t kSlotSize = kHeadroom + kMaxPacket + kTailroom;
+inline constexpr std::size_t kMaxPacket = 65536;  // bytes of the largest packet
 
 using PeerIndex = std::uint32_t;
 inline constexpr PeerIndex kNoPeer = ~PeerIndex{0};
@@ -33,9 +32,8 @@ enum class SendVerdict : std::uint8_t {
 };
 
 struct Packet {
-  std::span<std::uint8_t>
-      bytes;        // payload inside its slot; may be shrunk, or grown into the head- and tailroom
-  Endpoint remote;  // outside: source when received, destination when sent
+  std::span<std::uint8_t> bytes;  // may be shrunk, or grown into head- and tailroom
+  Endpoint remote;                // outside: source when received, destination when sent
   IpAddress local;  // outside: our own address of the datagram; unspecified = kernel's choice
   PeerIndex peer = kNoPeer;
   std::uint8_t traffic_class = 0;  // outside: DSCP and ECN of the outer header
@@ -46,21 +44,59 @@ struct Packet {
   std::int32_t error_number = 0;  // errno, with verdict kRefused
 };
 
+// Memory for packets, handed out one behind the other until it is cleared.
+class Slab {
+ public:
+  explicit Slab(std::size_t size)
+      : bytes_(size == 0 ? nullptr : std::make_unique_for_overwrite<std::uint8_t[]>(size)),
+        size_(size) {}
+
+  // Whether a payload of `length` bytes has room, with head- and tailroom.
+  bool fits(std::size_t length) const noexcept {
+    return used_ + kHeadroom + length + kTailroom <= size_;
+  }
+  // Where the next payload would lie: as many bytes as there are, uninitialised.
+  std::span<std::uint8_t> room() noexcept {
+    const std::size_t around = used_ + kHeadroom + kTailroom;
+    return {bytes_.get() + used_ + kHeadroom, around < size_ ? size_ - around : 0};
+  }
+  // Requires fits(length).
+  std::span<std::uint8_t> take(std::size_t length) noexcept {
+    const std::span<std::uint8_t> taken = room().first(length);
+    used_ = (used_ + kHeadroom + length + kTailroom + kHeadroom - 1) / kHeadroom * kHeadroom;
+    return taken;
+  }
+  void clear() noexcept { used_ = 0; }
+
+ private:
+  // Left uninitialised on purpose: pages that were never used stay unmapped.
+  std::unique_ptr<std::uint8_t[]> bytes_;
+  std::size_t size_;
+  std::size_t used_ = 0;
+};
+
+// Of the largest packet and as many of common size as a batch has.
+inline constexpr std::size_t kSlabSize = 4 * kMaxPacket;
+
 class Batch {
  public:
-  explicit Batch(std::size_t capacity = kBatchSize)
-      : slab_(std::make_unique_for_overwrite<std::uint8_t[]>(capacity * kSlotSize)),
-        packets_(capacity) {}
+  // slab: bytes for packets that bring their own; 0: it holds views only.
+  explicit Batch(std::size_t capacity = kBatchSize, std::size_t slab = kSlabSize)
+      : slab_(slab), packets_(capacity) {}
 
   std::size_t capacity() const noexcept { return packets_.size(); }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
   bool full() const noexcept { return size_ == capacity(); }
-  void clear() noexcept { size_ = 0; }
+  // Whether a packet of `length` bytes of its own can be appended.
+  bool fits(std::size_t length) const noexcept { return !full() && slab_.fits(length); }
+  void clear() noexcept {
+    size_ = 0;
+    slab_.clear();
+  }
 
   // Keeps, in their order, the packets for which keep(packet) holds. Their bytes stay where they
-  // are, in slots that may be another's by now: until clear(), append only packets whose bytes lie
-  // elsewhere.
+  // are.
   template <typename Keep>
   void keep_if(Keep keep) noexcept {
     std::size_t kept = 0;
@@ -69,35 +105,38 @@ class Batch {
     size_ = kept;
   }
   // Appends a packet whose bytes lie elsewhere and outlive its time in the batch. Requires !full().
-  void append_view(const Packet& packet) noexcept { packets_[size_++] = packet; }
+  Packet& append_view(const Packet& packet) noexcept { return packets_[size_++] = packet; }
+  Packet& append_view(std::span<std::uint8_t> bytes) noexcept {
+    Packet& packet = packets_[size_++];
+    packet = Packet{};
+    packet.bytes = bytes;
+    return packet;
+  }
 
   Packet& operator[](std::size_t i) noexcept { return packets_[i]; }
   const Packet& operator[](std::size_t i) const noexcept { return packets_[i]; }
   std::span<Packet> packets() noexcept { return {packets_.data(), size_}; }
 
-  // The room for a payload in slot i (headroom left in front): kMaxPacket bytes, uninitialised.
-  std::span<std::uint8_t> room(std::size_t i) noexcept {
-    return {slab_.get() + i * kSlotSize + kHeadroom, kMaxPacket};
-  }
-
-  // Appends a packet of `length` bytes at the front of its room and returns it. Requires !full(),
-  // length <= kMaxPacket.
-  Packet& append(std::size_t length) noexcept {
-    Packet& packet = packets_[size_];
-    packet = Packet{};
-    packet.bytes = room(size_).first(length);
-    ++size_;
-    return packet;
-  }
+  // Where the bytes of the next packet will lie, uninitialised.
+  std::span<std::uint8_t> room() noexcept { return slab_.room(); }
+  // Appends a packet of `length` bytes, at the front of the room. Requires fits(length).
+  Packet& append(std::size_t length) noexcept { return append_view(slab_.take(length)); }
   Packet& append_copy(std::span<const std::uint8_t> bytes) noexcept {
     Packet& packet = append(bytes.size());
     std::copy(bytes.begin(), bytes.end(), packet.bytes.begin());
     return packet;
   }
+  // Appends the packet with a copy of its bytes. Requires fits().
+  Packet& append_copy(const Packet& packet) noexcept {
+    Packet& copy = append_view(packet);
+    copy.bytes = slab_.take(packet.bytes.size());
+    std::copy(packet.bytes.begin(), packet.bytes.end(), copy.bytes.begin());
+    return copy;
+  }
+  void drop_last() noexcept { --size_; }
 
  private:
-  // Left uninitialised on purpose: pages that were never used stay unmapped.
-  std::unique_ptr<std::uint8_t[]> slab_;
+  Slab slab_;
   std::vector<Packet> packets_;
   std::size_t size_ = 0;
 };

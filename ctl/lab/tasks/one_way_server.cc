@@ -47,7 +47,7 @@ void OneWayServer::receive() {
   sockaddr_in from{};
   socklen_t size = sizeof(from);
   batch_.clear();
-  const auto room = batch_.room(0);
+  const auto room = batch_.room();
   const ssize_t length = ::recvfrom(socket_.get(), room.data(), room.size(), 0,
                                     reinterpret_cast<sockaddr*>(&from), &size);
   if (length <= 0) return;

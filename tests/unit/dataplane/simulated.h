@@ -50,6 +50,10 @@ inline Bytes frame(const std::string& source, const std::string& destination,
   return packet::build_frame(mac(destination), mac(source), 0x0800, payload);
 }
 
+// For a batch of the largest packets.
+inline constexpr std::size_t kPortMemory =
+    packet::kBatchSize * (packet::kMaxPacket + packet::kHeadroom + packet::kTailroom);
+
 class SimulatedInside final : public packet::InsidePort {
  public:
   std::deque<Bytes> waiting;
@@ -60,11 +64,13 @@ class SimulatedInside final : public packet::InsidePort {
   int error_number = 0;
 
   int fd() const noexcept override { return -1; }
-  bool receive(packet::Batch& batch) noexcept override {
+  packet::Reading receive(packet::Batch& batch) noexcept override {
     ++reads;
+    memory_.clear();
     for (; !waiting.empty() && !batch.full(); waiting.pop_front())
-      batch.append_copy(waiting.front());
-    return !gone;
+      batch.append_view(memory_.append_copy(waiting.front()));
+    if (!waiting.empty()) return packet::Reading::kMore;
+    return gone ? packet::Reading::kGone : packet::Reading::kDrained;
   }
   void send(packet::Batch& batch) noexcept override {
     for (packet::Packet& packet : batch.packets()) {
@@ -73,6 +79,9 @@ class SimulatedInside final : public packet::InsidePort {
       if (verdict == packet::SendVerdict::kSent) written.push_back(bytes_of(packet));
     }
   }
+
+ private:
+  packet::Batch memory_{packet::kBatchSize, kPortMemory};
 };
 
 struct Datagram {
@@ -93,13 +102,15 @@ class SimulatedOutside final : public packet::OutsidePort {
   bool refuse = false;
 
   int fd() const noexcept override { return -1; }
-  void receive(packet::Batch& batch) noexcept override {
+  packet::Reading receive(packet::Batch& batch) noexcept override {
+    memory_.clear();
     for (; !waiting.empty() && !batch.full(); waiting.pop_front()) {
-      packet::Packet& packet = batch.append_copy(waiting.front().bytes);
+      packet::Packet& packet = batch.append_view(memory_.append_copy(waiting.front().bytes));
       packet.remote = waiting.front().remote;
       packet.local = waiting.front().local;
       packet.traffic_class = waiting.front().traffic_class;
     }
+    return waiting.empty() ? packet::Reading::kDrained : packet::Reading::kMore;
   }
   void send(packet::Batch& batch) noexcept override {
     for (packet::Packet& packet : batch.packets()) packet.verdict = judge(packet);
@@ -119,6 +130,8 @@ class SimulatedOutside final : public packet::OutsidePort {
         {bytes_of(packet), packet.remote, packet.local, packet.may_be_cut, packet.traffic_class});
     return packet::SendVerdict::kSent;
   }
+
+  packet::Batch memory_{packet::kBatchSize, kPortMemory};
 };
 
 struct Simulation {

@@ -43,20 +43,22 @@ class WireInside final : public packet::InsidePort {
  public:
   explicit WireInside(UniqueFd fd) : fd_(std::move(fd)) {}
   int fd() const noexcept override { return fd_.get(); }
-  bool receive(packet::Batch& batch) noexcept override {
-    while (!batch.full()) {
-      const auto room = batch.room(batch.size());
+  packet::Reading receive(packet::Batch& batch) noexcept override {
+    memory_.clear();
+    while (!batch.full() && memory_.fits(packet::kMaxPacket)) {
+      const auto room = memory_.room();
       const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
-      if (got == 0) return false;
-      if (got < 0) return true;
-      batch.append(static_cast<std::size_t>(got));
+      if (got == 0) return packet::Reading::kGone;
+      if (got < 0) return packet::Reading::kDrained;
+      batch.append_view(memory_.append(static_cast<std::size_t>(got)));
     }
-    return true;
+    return packet::Reading::kMore;
   }
   void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
 
  private:
   UniqueFd fd_;
+  packet::Batch memory_;
 };
 
 // Everything goes to, and comes from, the one at the other end.
@@ -65,19 +67,22 @@ class WireOutside final : public packet::OutsidePort {
   WireOutside(UniqueFd fd, const std::string& remote)
       : fd_(std::move(fd)), remote_(endpoint(remote)) {}
   int fd() const noexcept override { return fd_.get(); }
-  void receive(packet::Batch& batch) noexcept override {
-    while (!batch.full()) {
-      const auto room = batch.room(batch.size());
+  packet::Reading receive(packet::Batch& batch) noexcept override {
+    memory_.clear();
+    while (!batch.full() && memory_.fits(packet::kMaxPacket)) {
+      const auto room = memory_.room();
       const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
-      if (got <= 0) return;
-      batch.append(static_cast<std::size_t>(got)).remote = remote_;
+      if (got <= 0) return packet::Reading::kDrained;
+      batch.append_view(memory_.append(static_cast<std::size_t>(got))).remote = remote_;
     }
+    return packet::Reading::kMore;
   }
   void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
 
  private:
   UniqueFd fd_;
   Endpoint remote_;
+  packet::Batch memory_;
 };
 
 bool eventually(const std::function<bool()>& condition) {
@@ -181,7 +186,7 @@ class StuckOutside final : public packet::OutsidePort {
   StuckOutside(UniqueFd fd, std::shared_ptr<std::atomic<bool>> stuck)
       : fd_(std::move(fd)), stuck_(std::move(stuck)) {}
   int fd() const noexcept override { return fd_.get(); }
-  void receive(packet::Batch&) noexcept override {}
+  packet::Reading receive(packet::Batch&) noexcept override { return packet::Reading::kDrained; }
   void send(packet::Batch& batch) noexcept override {
     while (*stuck_) std::this_thread::sleep_for(1ms);
     for (packet::Packet& packet : batch.packets()) packet.verdict = packet::SendVerdict::kSent;

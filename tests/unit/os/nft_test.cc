@@ -106,7 +106,7 @@ class KillSwitchTest : public TwoHostsTest {
     if (sent(mark, destination) != packet::SendVerdict::kSent) return false;
     packet::Batch batch(4);
     if (!wait_readable(far_socket_->fd())) return false;
-    far_socket_->receive(batch);
+    std::ignore = far_socket_->receive(batch);
     return !batch.empty();
   }
 
@@ -176,7 +176,7 @@ class MasqueradeTest : public TwoHostsTest {
     if (batch[0].verdict != packet::SendVerdict::kSent || !wait_readable(far_socket_->fd()))
       return std::nullopt;
     batch.clear();
-    far_socket_->receive(batch);
+    std::ignore = far_socket_->receive(batch);
     return batch.empty() ? std::nullopt : std::optional(batch[0].remote);
   }
 

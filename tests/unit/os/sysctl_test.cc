@@ -1,6 +1,7 @@
 #include "os/sysctl.h"
 
 #include <fstream>
+#include <tuple>
 
 #include "kernel_test.h"
 #include "os/address.h"
@@ -53,7 +54,7 @@ TEST_F(SysctlTest, CountersAreThoseOfTheCallersNamespace) {
   here.send(batch);
   ASSERT_TRUE(wait_readable(there->fd()));
   batch.clear();
-  there->receive(batch);
+  std::ignore = there->receive(batch);
   EXPECT_EQ(read_counters().at("Udp.InDatagrams"), before.at("Udp.InDatagrams"));
   const NetnsScope scope(far());
   EXPECT_EQ(read_counters().at("Udp.InDatagrams"), 1u);

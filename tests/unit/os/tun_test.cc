@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 
 #include <cerrno>
+#include <tuple>
 
 #include "kernel_test.h"
 #include "os/address.h"
@@ -103,7 +104,7 @@ TEST_F(TunPacketsTest, WhatTheHostSendsIsReadWhole) {
   // Flow label and the kernel's other choices in the first four bytes are not ours to predict.
   EXPECT_TRUE(eventually([&] {
     Batch received;
-    EXPECT_TRUE(tun_->receive(received));
+    EXPECT_EQ(tun_->receive(received), packet::Reading::kDrained);
     for (const packet::Packet& each : received.packets()) {
       if (each.bytes.size() == expected.size() &&
           std::equal(expected.begin() + 4, expected.end(), each.bytes.begin() + 4))
@@ -124,7 +125,7 @@ TEST_F(TunPacketsTest, WhatIsWrittenReachesTheHost) {
   EXPECT_EQ(batch[1].verdict, SendVerdict::kSent);
   Batch received;
   EXPECT_TRUE(eventually([&] {
-    socket_->receive(received);
+    std::ignore = socket_->receive(received);
     return received.size() == 2;
   }));
   EXPECT_EQ(received[0].remote, endpoint("192.168.53.1:7"));
@@ -153,19 +154,19 @@ TEST_F(TunPacketsTest, ReceiveStopsAtTheCapacityOfTheBatch) {
   for (int i = 0; i < 8; ++i) batch.append_copy(kPayload).remote = endpoint("192.168.53.1:7");
   socket_->send(batch);
   Batch three(3);
-  EXPECT_TRUE(tun_->receive(three));
+  EXPECT_EQ(tun_->receive(three), packet::Reading::kMore);
   EXPECT_TRUE(three.full());
   Batch rest(16);
-  EXPECT_TRUE(tun_->receive(rest));
+  EXPECT_EQ(tun_->receive(rest), packet::Reading::kDrained);
   EXPECT_GE(rest.size(), 5u);
 }
 
 TEST_F(TunPacketsTest, AnInterfaceThatIsDownTakesAndGivesNothing) {
   set_link_up(netlink(), tun_->index(), false);
   Batch drained;
-  EXPECT_TRUE(tun_->receive(drained));
+  EXPECT_EQ(tun_->receive(drained), packet::Reading::kDrained);
   Batch batch;
-  EXPECT_TRUE(tun_->receive(batch));
+  EXPECT_EQ(tun_->receive(batch), packet::Reading::kDrained);
   EXPECT_TRUE(batch.empty());
   batch.append_copy(packet::build_udp(
       {.source = ip("192.168.53.1"), .destination = ip("192.168.53.99")}, 7, 5353, kPayload));
@@ -180,7 +181,7 @@ TEST_F(TunPacketsTest, ADeletedInterfaceIsGoneForGood) {
   EXPECT_EQ(::poll(&wanted, 1, 5000), 1);
   EXPECT_NE(wanted.revents & POLLERR, 0);
   Batch batch;
-  EXPECT_FALSE(tun_->receive(batch));
+  EXPECT_EQ(tun_->receive(batch), packet::Reading::kGone);
   batch.append_copy(kPayload);
   tun_->send(batch);
   EXPECT_EQ(batch[0].verdict, SendVerdict::kRefused);
@@ -199,7 +200,7 @@ TEST_F(TunTest, ATapGivesEthernetFrames) {
       packet::build_arp_request(mac, ip("192.168.53.99"), ip("192.168.53.1"));
   EXPECT_TRUE(eventually([&] {
     Batch received;
-    EXPECT_TRUE(tap.receive(received));
+    EXPECT_EQ(tap.receive(received), packet::Reading::kDrained);
     for (const packet::Packet& each : received.packets())
       if (packet::Bytes(each.bytes.begin(), each.bytes.end()) == who_has) return true;
     return false;

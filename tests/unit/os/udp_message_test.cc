@@ -43,40 +43,5 @@ TEST(UdpMessageTest, OnlyLinkLocalAddressesKeepTheirInterface) {
   EXPECT_EQ(endpoint_of(address), global);
 }
 
-TEST(UdpMessageTest, NoMoreIsAskedForThanTheBatchHasRoomFor) {
-  MessageVectors vectors;
-  packet::Batch batch(10);
-  EXPECT_EQ(vectors.prepare_receive(batch), 10u);
-  for (int i = 0; i < 4; ++i) batch.append(1);
-  EXPECT_EQ(vectors.prepare_receive(batch), 6u);
-  EXPECT_EQ(vectors.messages()[0].msg_hdr.msg_iov->iov_base, batch.room(4).data());
-  packet::Batch large(packet::kBatchSize + 10);
-  EXPECT_EQ(vectors.prepare_receive(large), packet::kBatchSize);
-}
-
-TEST(UdpMessageTest, ASourceOfTheOtherFamilyIsNone) {
-  MessageVectors vectors;
-  packet::Batch batch(2);
-  packet::Packet& packet = batch.append(1);
-  packet.remote = endpoint("10.0.2.7:9090");
-  packet.local = ip("2001:db8::1");
-  ASSERT_EQ(vectors.prepare_send(batch, 0, Family::kIpv6), 1u);
-  EXPECT_EQ(vectors.messages()[0].msg_hdr.msg_controllen, 0u);
-  packet.local = ip("10.0.2.8");
-  ASSERT_EQ(vectors.prepare_send(batch, 0, Family::kIpv6), 1u);
-  EXPECT_GT(vectors.messages()[0].msg_hdr.msg_controllen, 0u);
-}
-
-TEST(UdpMessageTest, SendingStopsBeforeWhatSuchASocketCannotReach) {
-  MessageVectors vectors;
-  packet::Batch batch(3);
-  batch.append(1).remote = endpoint("10.0.2.7:9090");
-  batch.append(1).remote = endpoint("[2001:db8::1]:9090");
-  batch.append(1).remote = endpoint("10.0.2.7:9090");
-  EXPECT_EQ(vectors.prepare_send(batch, 0, Family::kIpv4), 1u);
-  EXPECT_EQ(vectors.prepare_send(batch, 1, Family::kIpv4), 0u);
-  EXPECT_EQ(vectors.prepare_send(batch, 2, Family::kIpv4), 1u);
-}
-
 }  // namespace
 }  // namespace vpntun::os

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <tuple>
 
 #include "kernel_test.h"
 #include "os/address.h"
@@ -50,8 +51,15 @@ class UdpTest : public TwoHostsTest {
   std::optional<packet::Packet> arrival() {
     if (!wait_readable(there().fd())) return std::nullopt;
     Batch batch(1);
-    there().receive(batch);
+    std::ignore = there().receive(batch);
     return batch.empty() ? std::nullopt : std::optional(batch[0]);
+  }
+  // Adds what the far socket has received.
+  void collect(std::vector<packet::Bytes>& received) {
+    Batch batch;
+    std::ignore = there().receive(batch);
+    for (const packet::Packet& packet : batch.packets())
+      received.emplace_back(packet.bytes.begin(), packet.bytes.end());
   }
 
  private:
@@ -84,15 +92,13 @@ TEST_F(UdpTest, ABatchArrivesInOrderAndWhole) {
   }
   here().send(batch);
   for (const packet::Packet& each : batch.packets()) EXPECT_EQ(each.verdict, SendVerdict::kSent);
-  Batch received;
+  std::vector<packet::Bytes> received;
   EXPECT_TRUE(eventually([&] {
-    there().receive(received);
-    return received.full();
+    collect(received);
+    return received.size() == batch.size();
   }));
-  for (std::size_t i = 0; i < received.size(); ++i) {
-    ASSERT_EQ(received[i].bytes.size(), i + 1);
-    EXPECT_EQ(received[i].bytes[0], i);
-  }
+  for (std::size_t i = 0; i < received.size(); ++i)
+    EXPECT_EQ(received[i], packet::Bytes(i + 1, static_cast<std::uint8_t>(i)));
 }
 
 TEST_F(UdpTest, AnEmptyDatagramIsReceivedAsSuch) {
@@ -104,7 +110,7 @@ TEST_F(UdpTest, AnEmptyDatagramIsReceivedAsSuch) {
 
 TEST_F(UdpTest, NothingWaitsNothingIsReceived) {
   Batch batch;
-  here().receive(batch);
+  std::ignore = here().receive(batch);
   EXPECT_TRUE(batch.empty());
   here().send(batch);
 }
@@ -152,7 +158,7 @@ TEST_F(UdpTest, APacketTheKernelRefusesDoesNotStopTheOthers) {
   EXPECT_EQ(batch[4].verdict, SendVerdict::kSent);
   Batch received;
   EXPECT_TRUE(eventually([&] {
-    there().receive(received);
+    std::ignore = there().receive(received);
     return received.size() == 2;
   }));
 }
@@ -224,7 +230,7 @@ TEST_F(UdpTest, AnIcmpErrorDoesNotStopSendingOrReceiving) {
     EXPECT_EQ(send_one(endpoint("10.9.0.2:4000")).verdict, SendVerdict::kSent);
     EXPECT_TRUE(arrival());
     Batch batch;
-    here().receive(batch);
+    std::ignore = here().receive(batch);
     EXPECT_TRUE(batch.empty());
   }
 }
@@ -282,13 +288,13 @@ bool works_with_ipv4_only(UdpSocket& far) {
     return false;
   if (socket.path_mtu(endpoint("10.9.0.2:1")) != 1500 || !wait_readable(far.fd())) return false;
   Batch received(2);
-  far.receive(received);
+  std::ignore = far.receive(received);
   if (received.size() != 1 || received[0].remote != endpoint("10.9.0.1:9091")) return false;
   received[0].remote = endpoint("10.9.0.1:9091");
   far.send(received);
   if (!wait_readable(socket.fd())) return false;
   Batch answer(2);
-  socket.receive(answer);
+  std::ignore = socket.receive(answer);
   return answer.size() == 1 && answer[0].remote == endpoint("10.9.0.2:4000") &&
          answer[0].local == ip("10.9.0.1");
 }
@@ -322,11 +328,11 @@ TEST_F(UdpTest, TwoHostsExchangePacketsThroughTunAndUdp) {
 
   const auto carry = [](Tun& from, UdpSocket& out, const Endpoint& to, UdpSocket& in, Tun& into) {
     Batch batch;
-    EXPECT_TRUE(from.receive(batch));
+    std::ignore = from.receive(batch);
     for (packet::Packet& packet : batch.packets()) packet.remote = to;
     out.send(batch);
     Batch arrived;
-    in.receive(arrived);
+    std::ignore = in.receive(arrived);
     into.send(arrived);
   };
   UdpSocket program = UdpSocket::bind(5000);
@@ -336,7 +342,7 @@ TEST_F(UdpTest, TwoHostsExchangePacketsThroughTunAndUdp) {
   Batch heard(1);
   EXPECT_TRUE(eventually([&] {
     carry(near_tun, here(), endpoint("10.9.0.2:4000"), there(), *far_tun);
-    far_program->receive(heard);
+    std::ignore = far_program->receive(heard);
     return heard.full();
   }));
   ASSERT_TRUE(heard.full());
@@ -345,7 +351,7 @@ TEST_F(UdpTest, TwoHostsExchangePacketsThroughTunAndUdp) {
   Batch answer(1);
   EXPECT_TRUE(eventually([&] {
     carry(*far_tun, there(), endpoint("10.9.0.1:9090"), here(), near_tun);
-    program.receive(answer);
+    std::ignore = program.receive(answer);
     return answer.full();
   }));
   ASSERT_TRUE(answer.full());
