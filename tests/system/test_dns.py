@@ -1,14 +1,11 @@
 """[interface.dns] with a real systemd-resolved: names of the domain are asked behind the tunnel, and nothing stays."""
-import socket
-import struct
-import threading
-
 import pytest
 
-from harness.network import inside, pings
+from harness.network import pings
 from harness.waiting import wait_for
 from lab import CLIENT, V, example
 from machine import unit_of
+from responder import Responder
 
 UNIT = unit_of(CLIENT)
 RESOLVED = "systemd-resolved.service"
@@ -16,48 +13,10 @@ DNS = f'[interface.dns]\nservers = ["{V}"]\ndomains = ["corp.example", "~lab.exa
 NAME, ADDRESS = "www.corp.example", "10.77.0.1"
 
 
-class Responder(threading.Thread):
-    """A DNS server on V that knows every name as one address, and remembers who was asked about."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.asked = []
-        with inside("v"):
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.socket.bind((V, 53))
-        self.socket.settimeout(0.2)
-        self.ended = threading.Event()
-
-    def run(self):
-        while not self.ended.is_set():
-            try:
-                query, who = self.socket.recvfrom(2048)
-            except TimeoutError:
-                continue
-            self.socket.sendto(self.answer(query), who)
-
-    def answer(self, query):
-        labels, at = [], 12
-        while query[at]:
-            labels.append(query[at + 1:at + 1 + query[at]].decode())
-            at += 1 + query[at]
-        kind = struct.unpack_from("!H", query, at + 1)[0]
-        self.asked.append(".".join(labels))
-        records = b""
-        if kind == 1:
-            records = struct.pack("!HHHIH4s", 0xc00c, 1, 1, 0, 4, socket.inet_aton(ADDRESS))
-        header = query[:2] + struct.pack("!HHHHH", 0x8580, 1, 1 if records else 0, 0, 0)
-        return header + query[12:at + 5] + records
-
-
 @pytest.fixture(scope="module")
 def responder(lab):
-    made = Responder()
-    made.start()
-    yield made
-    made.ended.set()
-    made.join()
-    made.socket.close()
+    with Responder("v", V, default=ADDRESS) as made:
+        yield made
 
 
 @pytest.fixture
@@ -66,7 +25,7 @@ def named(lab, responder):
     lab.u.profile(CLIENT, example(CLIENT).replace("[[peer]]", DNS + "[[peer]]"))
     lab.u.systemctl("start", RESOLVED)
     lab.start()
-    responder.asked.clear()
+    responder.forget()
     yield lab
     lab.stop()
 

@@ -1,0 +1,297 @@
+"""Encrypted tunnels as units: keys, the control socket of wg(8), restarts, peers that come and go, in the sandbox."""
+import contextlib
+import re
+
+import pytest
+
+from harness.host import run
+from harness.network import Pings, answered, ping, pings, tcp_connect, tcp_listener
+from harness.profile import peer, profile
+from harness.waiting import wait_for
+from harness.wireguard import Keys
+from internet import LAPTOP, SERVER, SERVER_NAME, SITE, SITE_NAME, Eavesdropper, Internet, is_of_the_tunnel
+from machine import MANAGER_UNIT, unit_of
+from responder import Responder
+from wg_show import agreed, peers_of_wg
+
+UNIT = unit_of("office")
+KEY = "/etc/vpntund/office.key"
+SERVER_INNER, LAPTOP_INNER = "10.8.0.1", "10.8.0.2"
+
+
+class Office:
+    """The tunnel office on both machines; the server learns where the laptop is."""
+
+    def __init__(self, internet):
+        self.internet = internet
+        self.server, self.laptop = internet.machines
+        self.keys = {machine.name: Keys() for machine in internet.machines}
+        self.put_profiles()
+
+    def put_profiles(self):
+        for machine in self.internet.machines:
+            machine.write_file(KEY, self.keys[machine.name].private + "\n", 0o640, "root:vpntun")
+        self.server.profile("office", self.of_server())
+        self.laptop.profile("office", self.of_laptop())
+
+    def of_server(self, **changes):
+        laptop = peer("laptop", f"{LAPTOP_INNER}/32", public_key=self.keys["laptop"].public)
+        return profile(**{"name": "office0", "encryption": "wireguard", "private_key": KEY, "address": f"{SERVER_INNER}/24",
+                          "listen_port": 51820, "control_socket": True, "peers": [laptop], **changes})
+
+    def of_laptop(self, allowed=("10.8.0.0/24",), endpoint=SERVER, **changes):
+        server = peer("server", *allowed, endpoint=f"{endpoint}:51820", persistent_keepalive=25,
+                      public_key=self.keys["server"].public)
+        return profile(**{"name": "office0", "encryption": "wireguard", "private_key": KEY, "address": f"{LAPTOP_INNER}/24",
+                          "control_socket": True, "peers": [server], **changes})
+
+    def start(self):
+        for machine in self.internet.machines:
+            machine.systemctl("start", UNIT)
+        pings("laptop", SERVER_INNER)
+
+
+@pytest.fixture(scope="module")
+def machines(boot):
+    with Internet(boot("server"), boot("laptop")) as made:
+        yield made
+
+
+@pytest.fixture
+def office(machines):
+    """The usual profiles, nothing started; stopped afterwards."""
+    yield Office(machines)
+    for machine in machines.machines:
+        machine.systemctl("stop", UNIT)
+        machine.systemctl("reset-failed", UNIT, check=False)
+        machine.remove_drop_in(UNIT)
+        machine.run("nft delete table inet vpntun-killswitch_office", check=False)
+        machine.run("rm -f /etc/vpntund/*")
+
+
+@pytest.fixture
+def running(office):
+    office.start()
+    return office
+
+
+@pytest.mark.parametrize("mode, owner", [(0o644, "root:vpntun"), (0o600, "root:root"), (0o640, "root:adm")])
+def test_a_key_file_that_is_not_for_the_session_alone_fails_the_unit_and_the_check(office, mode, owner):
+    server = office.server
+    server.write_file(KEY, office.keys["server"].private + "\n", mode, owner)
+    assert server.systemctl("start", UNIT, check=False).returncode != 0
+    for said in (server.vpnctl("check", "office", check=False).stdout, server.journal(None, "VPNTUN_TUNNEL=office", "-n", "20")):
+        assert f"{mode:04o}, owner {owner}" in said and "expected 0600 vpntun:vpntun or 0640 root:vpntun" in said, said
+    assert office.keys["server"].private not in server.journal()
+
+
+def test_a_new_file_is_the_sessions_to_read(office):
+    office.server.run(f"rm {KEY} && (umask 027 && vpnctl genkey > {KEY})")
+    assert office.server.out(f"stat -c '%a %U:%G' {KEY}") == "640 root:vpntun"
+    office.server.systemctl("start", UNIT)
+
+
+def test_a_key_comes_from_a_credential(office):
+    laptop = office.laptop
+    laptop.profile("office", office.of_laptop(private_key="@office-key"))
+    laptop.write_file(KEY, office.keys["laptop"].private + "\n", 0o600, "root:root")
+    assert laptop.systemctl("start", UNIT, check=False).returncode != 0
+    assert "LoadCredential=office-key:PATH" in laptop.vpnctl("check", "office").stdout
+    laptop.drop_in(UNIT, f"LoadCredential=office-key:{KEY}")
+    laptop.systemctl("reset-failed", UNIT)
+    office.start()
+    assert laptop.status("office")["public-key"] == office.keys["laptop"].public
+    laptop.systemctl("restart", UNIT)
+    pings("laptop", SERVER_INNER)
+
+
+def test_what_a_session_locks_into_memory_fits_with_many_peers(office):
+    server = office.server
+    many = [peer(f"p{i}", f"10.9.{i // 250}.{i % 250 + 1}/32", public_key=Keys().public, preshared_key=Keys().private)
+            for i in range(100)]
+    server.profile("office", office.of_server(peers=many))
+    server.systemctl("start", UNIT)
+    status = server.out(f"cat /proc/{server.main_pid(UNIT)}/status")
+    locked = int(re.search(r"VmLck:\s+(\d+) kB", status).group(1))
+    print(f"{locked} KiB are locked")
+    assert locked < 8192 / 2
+    assert not re.search("lock|memory", server.journal(UNIT))
+    assert len(server.status("office")["peers"]) == 100
+
+
+def test_wg_shows_what_vpnctl_shows(running):
+    for machine, other in ((running.server, "laptop"), (running.laptop, "server")):
+        assert machine.out("stat -c '%a %U:%G' /run/wireguard") == "1775 root:vpntun"
+        shown = agreed(machine, "office", "office0")[other]
+        assert shown["latest-handshake"] > 0 and shown["rx-bytes"] > 0 and shown["endpoint"]
+        assert "office0" in machine.out("wg show interfaces")
+    assert running.server.out("wg showconf office0").count(running.keys["server"].private) == 1
+    user = running.server.add_user("nosy")
+    assert running.server.run("wg show office0", user=user, check=False).returncode != 0
+
+
+def test_wg_sets_a_running_tunnel_until_the_next_reload(running):
+    server, key = running.server, running.keys["laptop"].public
+    before = server.main_pid(UNIT)
+    server.run(f"wg set office0 peer {key} persistent-keepalive 7 allowed-ips {LAPTOP_INNER}/32,192.168.77.0/24")
+    other = Keys().public
+    server.run(f"wg set office0 peer {other} allowed-ips 10.8.0.9/32")
+    assert server.status("office")["differs-from-profile"]
+    shown = {one["public-key"]: one for one in server.status("office")["peers"]}
+    assert shown[key]["persistent-keepalive"] == 7 and other in shown
+    assert "192.168.77.0/24" in server.out("ip route show dev office0")
+    agreed(server, "office", "office0")
+    assert answered(ping("laptop", SERVER_INNER))
+    server.systemctl("reload", UNIT)
+    assert server.main_pid(UNIT) == before and not server.status("office")["differs-from-profile"]
+    assert set(peers_of_wg(server, "office0")) == {key}
+    assert "192.168.77.0/24" not in server.out("ip route show dev office0")
+
+
+def test_a_stop_leaves_no_socket_and_a_killed_session_is_followed_by_one_that_has_it(running):
+    server = running.server
+    before = server.main_pid(UNIT)
+    server.run(["kill", "-KILL", str(before)])
+    server.wait_new_main_pid(UNIT, before)
+    agreed(server, "office", "office0")
+    server.systemctl("stop", UNIT)
+    assert server.out("ls /run/wireguard") == ""
+
+
+@pytest.mark.parametrize("scenario", ["restart", "kill"])
+@pytest.mark.parametrize("end", ["server", "laptop"])
+def test_another_session_goes_on_with_the_tunnel(running, end, scenario):
+    machine = {"server": running.server, "laptop": running.laptop}[end]
+    before, learned = machine.main_pid(UNIT), running.server.status("office")["peers"][0]["endpoint"]
+    index = machine.out("cat /sys/class/net/office0/ifindex")
+    with tcp_listener("server", SERVER_INNER, 2323) as listener, tcp_connect("laptop", SERVER_INNER, 2323) as connection:
+        accepted, _ = listener.accept()
+        with accepted, Pings("laptop", SERVER_INNER) as seen:
+            if scenario == "restart":
+                machine.systemctl("restart", UNIT)
+            else:
+                machine.run(["kill", "-KILL", str(before)])
+            machine.wait_new_main_pid(UNIT, before)
+            connection.sendall(b"typed meanwhile")
+            assert accepted.recv(99) == b"typed meanwhile"
+            # The server has nothing but the endpoint it learned.
+            accepted.sendall(b"and back")
+            assert connection.recv(99) == b"and back"
+    assert machine.out("cat /sys/class/net/office0/ifindex") == index
+    assert running.server.status("office")["peers"][0]["endpoint"] == learned
+    gap = max(later - earlier for earlier, later in zip(seen.answered, seen.answered[1:]))
+    print(f"{scenario} of {end}: {len(seen.answered)} of {seen.answered[-1]} pings answered, {gap - 1} missing in a row")
+
+
+def test_the_tunnel_does_not_notice_a_restart_of_the_manager(running):
+    before = [machine.main_pid(UNIT) for machine in running.internet.machines]
+    with Pings("laptop", SERVER_INNER) as seen:
+        for machine in running.internet.machines:
+            machine.systemctl("restart", MANAGER_UNIT)
+            agreed(machine, "office", "office0")
+    assert [machine.main_pid(UNIT) for machine in running.internet.machines] == before
+    assert seen.answered == list(range(1, seen.answered[-1] + 1))
+
+
+def test_a_restarted_server_reaches_a_silent_laptop(running):
+    running.server.systemctl("restart", UNIT)
+    assert pings("server", LAPTOP_INNER)
+
+
+@contextlib.contextmanager
+def nothing_leaks():
+    """Neither family, whatever is tried, goes past the tunnel."""
+    with Eavesdropper("laptop") as wire:
+        yield
+        for target in (SITE[4], SITE[6], "9.9.9.9"):
+            assert not answered(ping("laptop", target, seconds=1))
+        names = {bytes(map(int, text.split("."))) for text in (SITE[4], "9.9.9.9")}
+        seen = wire.packets()
+    assert not [one for one in seen if one[0] >> 4 == 4 and not is_of_the_tunnel(one) and one[16:20] in names]
+    assert not [one for one in seen if one[0] >> 4 == 6 and one[24] & 0xe0 == 0x20], "nor to any IPv6 address of the world"
+
+
+def test_an_eternal_kill_switch_holds_whatever_becomes_of_the_session(office):
+    laptop = office.laptop
+    laptop.profile("office", office.of_laptop(("0.0.0.0/0",), routing={"kill-switch.mode": "always"}))
+    laptop.drop_in(UNIT, "RestartSec=1h")
+    assert answered(ping("laptop", SITE[4])) and answered(ping("laptop", SITE[6]))
+    office.start()
+    with nothing_leaks():
+        laptop.run(["kill", "-KILL", str(laptop.main_pid(UNIT))])
+        laptop.wait_active(UNIT, "activating")
+    run("ip", "link", "delete", "office0", netns="laptop", check=False)
+    with nothing_leaks():
+        pass
+    laptop.systemctl("stop", UNIT)
+    with nothing_leaks():
+        laptop.profile("office", "broken")
+        assert laptop.systemctl("start", UNIT, check=False).returncode != 0
+    laptop.systemctl("reset-failed", UNIT)
+    laptop.profile("office", office.of_laptop(("0.0.0.0/0",)))
+    laptop.systemctl("start", UNIT)
+    laptop.systemctl("stop", UNIT)
+    assert answered(ping("laptop", SITE[4])) and answered(ping("laptop", SITE[6]))
+
+
+def test_the_server_is_found_by_name_although_every_name_is_asked_through_the_tunnel(office):
+    """Also at boot, behind a kill switch that allows the LAN: until the tunnel has a way, names are asked as ever."""
+    laptop, internet = office.laptop, office.internet
+    internet.ask_names(laptop)
+    text = office.of_laptop(("0.0.0.0/0",), SERVER_NAME, routing={"kill-switch.mode": "while-up", "kill-switch.allow-lan": True})
+    laptop.profile("office", text + f'[interface.dns]\nservers = ["{SERVER_INNER}"]\ndomains = ["~."]\n')
+    office.server.profile("office", office.of_server(routing={"forwarding": True, "masquerade": True}))
+    laptop.systemctl("enable", UNIT)
+    office.server.systemctl("start", UNIT)
+    with Responder("server", SERVER_INNER, {SITE_NAME: SITE[4]}) as dns:
+        for start in (office.start, laptop.reboot):
+            start()
+            pings("laptop", SERVER_INNER)  # also when the network is there later than the tunnel
+            internet.wait_names_through(laptop, "office0")
+            internet.lan_dns.forget()
+            assert internet.visitor(laptop, b"hello", SITE_NAME) == SERVER
+            assert SITE_NAME in dns.asked and not internet.lan_dns.asked
+        laptop.systemctl("disable", UNIT)
+    laptop.systemctl("stop", UNIT)
+    assert internet.visitor(laptop, b"hello", SITE_NAME) == LAPTOP
+
+
+def test_peers_come_and_go_while_the_tunnel_runs(running):
+    server, laptop = running.server, running.laptop
+    before = server.main_pid(UNIT)
+    with Pings("laptop", SERVER_INNER) as seen:
+        conf = server.vpnctl("peer", "add", "office", "second", "--endpoint-for-client", SERVER)
+        assert "office: applied peer[second]" in conf.stderr
+        assert server.out("stat -c '%a %U:%G' /etc/vpntund/office.second.psk") == "640 root:vpntun"
+        laptop.write_file("/root/second.conf", conf.stdout, 0o600)
+        laptop.vpnctl("import", "/root/second.conf")
+        assert laptop.out("stat -c '%a %U:%G' /etc/vpntund/second.toml") == "640 root:vpntun"
+        # Beside the first tunnel, whose networks it must not take.
+        laptop.run("sed -i 's,10.8.0.0/24,10.8.0.1/32,' /etc/vpntund/second.toml")
+        laptop.systemctl("start", unit_of("second"))
+        wait_for(lambda: agreed(server, "office", "office0")["second"]["latest-handshake"], "the new peer is there", 20)
+        assert set(agreed(server, "office", "office0")) == {"laptop", "second"}
+        server.vpnctl("peer", "remove", "office", "second")
+        assert set(agreed(server, "office", "office0")) == {"laptop"}
+        laptop.systemctl("stop", unit_of("second"))
+    assert server.main_pid(UNIT) == before
+    assert server.out("ls /etc/vpntund").split() == ["office.key", "office.toml"]
+    assert seen.answered, "the others were not disturbed"
+    assert pings("laptop", SERVER_INNER)
+
+
+@pytest.mark.parametrize("keys", ["inline", "files"])
+def test_an_imported_tunnel_is_the_sessions_to_read(office, keys):
+    laptop = office.laptop
+    office.server.systemctl("start", UNIT)
+    conf = office.server.vpnctl("peer", "add", "office", "laptop2", "--endpoint-for-client", SERVER).stdout
+    laptop.write_file("/root/other.conf", conf, 0o600)
+    laptop.vpnctl("import", "/root/other.conf", "--keys", keys)
+    try:
+        files = laptop.out("stat -c '%a %U:%G' /etc/vpntund/other*").splitlines()
+        assert files == ["640 root:vpntun"] * (3 if keys == "files" else 1)
+        assert "0 errors, 0 warnings" in laptop.vpnctl("check", "other").stdout
+        laptop.systemctl("start", unit_of("other"))
+        assert pings("laptop", SERVER_INNER)
+    finally:
+        laptop.systemctl("stop", unit_of("other"))
