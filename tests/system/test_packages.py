@@ -59,7 +59,7 @@ def test_what_is_installed_answers_at_once(fresh):
 
 
 def test_profiles_are_for_root_and_the_daemon(fresh):
-    assert fresh.out("stat -c '%A %U %G' /etc/vpntund") == "drwxr-x--- root vpntun"
+    assert fresh.out("stat -c '%A %U %G' /etc/vpntund") == "drwxr-s--- root vpntun"
     user = fresh.out("getent passwd vpntun").split(":")
     assert int(user[2]) < 1000 and user[6].endswith("nologin")
 
