@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "config/finding.h"
 #include "config/profile.h"
 #include "dbus/glue/diagnostics_proxy.h"
 #include "dbus/glue/manager_proxy.h"
@@ -104,6 +105,12 @@ struct Client::Bus {
     throw no_such_tunnel(verb, tunnel, names);
   }
 
+  // As path(). One whose profile was written a moment ago is not in the list yet, but can be
+  // started.
+  void check_known(std::string_view verb, const std::string& tunnel) {
+    if (!config::find_profile(config::default_profile_folders(), tunnel)) path(verb, tunnel);
+  }
+
   Tunnel tunnel(std::string_view verb, const std::string& name) {
     return {*connection, path(verb, name)};
   }
@@ -113,7 +120,7 @@ Client::Client(std::chrono::seconds timeout) : bus_(std::make_unique<Bus>(timeou
 Client::~Client() = default;
 
 void Client::start(const std::string& tunnel) {
-  bus_->path("start", tunnel);
+  bus_->check_known("start", tunnel);
   asked("start", tunnel, [&] { bus_->manager.Start(tunnel, {}); });
 }
 
@@ -123,7 +130,7 @@ void Client::stop(const std::string& tunnel) {
 }
 
 void Client::restart(const std::string& tunnel) {
-  bus_->path("restart", tunnel);
+  bus_->check_known("restart", tunnel);
   asked("restart", tunnel, [&] { bus_->manager.Restart(tunnel, {}); });
 }
 

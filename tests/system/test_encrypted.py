@@ -268,12 +268,12 @@ def test_peers_come_and_go_while_the_tunnel_runs(running):
         assert laptop.out("stat -c '%a %U:%G' /etc/vpntund/second.toml") == "640 root:vpntun"
         # Beside the first tunnel, whose networks it must not take.
         laptop.run("sed -i 's,10.8.0.0/24,10.8.0.1/32,' /etc/vpntund/second.toml")
-        laptop.systemctl("start", unit_of("second"))
+        laptop.vpnctl("start", "second")
         wait_for(lambda: agreed(server, "office", "office0")["second"]["latest-handshake"], "the new peer is there", 20)
         assert set(agreed(server, "office", "office0")) == {"laptop", "second"}
         server.vpnctl("peer", "remove", "office", "second")
         assert set(agreed(server, "office", "office0")) == {"laptop"}
-        laptop.systemctl("stop", unit_of("second"))
+        laptop.vpnctl("stop", "second")
     assert server.main_pid(UNIT) == before
     assert server.out("ls /etc/vpntund").split() == ["office.key", "office.toml"]
     assert seen.answered, "the others were not disturbed"
@@ -288,10 +288,10 @@ def test_an_imported_tunnel_is_the_sessions_to_read(office, keys):
     laptop.write_file("/root/other.conf", conf, 0o600)
     laptop.vpnctl("import", "/root/other.conf", "--keys", keys)
     try:
+        laptop.vpnctl("start", "other")
         files = laptop.out("stat -c '%a %U:%G' /etc/vpntund/other*").splitlines()
         assert files == ["640 root:vpntun"] * (3 if keys == "files" else 1)
         assert "0 errors, 0 warnings" in laptop.vpnctl("check", "other").stdout
-        laptop.systemctl("start", unit_of("other"))
         assert pings("laptop", SERVER_INNER)
     finally:
-        laptop.systemctl("stop", unit_of("other"))
+        laptop.vpnctl("stop", "other")
