@@ -7,8 +7,11 @@ import pytest
 import machine as machines
 from harness.waiting import wait_for
 from home import HOME, UNIT
+from internet import Internet
 from lab import Lab
 from machine import Machine
+from office import UNIT as OFFICE_UNIT
+from office import Office
 
 LIVE = []
 
@@ -61,6 +64,24 @@ def lab(boot):
     """U and the VPN server as two machines, V behind the server; their profiles are there, nothing is started."""
     with Lab(boot("u"), boot("server")) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def server_and_laptop(boot):
+    with Internet(boot("server"), boot("laptop")) as made:
+        yield made
+
+
+@pytest.fixture
+def office(server_and_laptop):
+    """The encrypted tunnel office on both, stopped; and nothing of it afterwards."""
+    yield Office(server_and_laptop)
+    for machine in server_and_laptop.machines:
+        machine.systemctl("stop", OFFICE_UNIT)
+        machine.systemctl("reset-failed", OFFICE_UNIT, check=False)
+        machine.remove_drop_in(OFFICE_UNIT)
+        machine.run("nft delete table inet vpntun-killswitch_office", check=False)
+        machine.run("rm -f /etc/vpntund/*")
 
 
 @pytest.hookimpl(hookwrapper=True)
