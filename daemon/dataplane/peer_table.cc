@@ -36,6 +36,7 @@ void PeerRecord::set_refused(const Refused& refused) {
 
 PeerTable::PeerTable(std::span<const PeerConfig> peers,
                      std::span<const std::shared_ptr<PeerRecord>> records) {
+  peers_.reserve(peers.size());
   for (std::size_t i = 0; i < peers.size(); ++i) {
     Peer peer;
     peer.name = peers[i].name;

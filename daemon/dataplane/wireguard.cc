@@ -55,12 +55,7 @@ void Wireguard::set_peers(std::span<const wg::PeerSettings> keys) {
   std::swap(former, index_of_);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     Peer& peer = tables_.peers[static_cast<PeerIndex>(i)];
-    const wg::PeerId known = device_.find(keys[i].public_key);
-    peer.id = known;
-    if (known == wg::kNobody)
-      peer.id = device_.add(keys[i], tables_.now);
-    else
-      device_.change(known, keys[i], tables_.now);
+    peer.id = device_.add(keys[i], tables_.now);
     if (peer.id >= index_of_.size()) index_of_.resize(peer.id + 1, kNoPeer);
     index_of_[peer.id] = static_cast<PeerIndex>(i);
   }
@@ -88,6 +83,8 @@ Outcome Wireguard::seal(packet::Packet& packet) noexcept {
   packet.traffic_class = tables_.frames ? 0 : packet::ecn_of(packet.bytes);
   const auto datagram = device_.seal(peer.id, packet.bytes, limit, tables_.now);
   if (!datagram) {
+    if (!device_.status(peer.id, tables_.now).possible)
+      return Outcome::dropped(DropReason::kNoSession);
     for (std::size_t gone = staging_.hold(peer.id, packet.bytes); gone > 0; --gone)
       tables_.drops.count(DropReason::kNoSession, packet.bytes, packet::Direction::kOut,
                           &packet.remote, tables_.now);

@@ -232,7 +232,8 @@ PeerStatus Device::status(PeerId peer, Instant now) const noexcept {
   const Peer* const known = state_->roster.at(peer);
   if (!known) return {};
   const Keypair* const keypair = known->keypairs.sendable(now);
-  return {.last_handshake = known->last_handshake,
+  return {.possible = known->paired,
+          .last_handshake = known->last_handshake,
           .handshaking = known->initiating() && known->initiating_since != kNever,
           .attempts = known->attempts,
           .has_session = keypair != nullptr,

@@ -63,6 +63,7 @@ struct Event {
 };
 
 struct PeerStatus {
+  bool possible = false;      // its key goes with ours: a handshake can be made
   Instant last_handshake{};   // Instant{}: none yet
   bool handshaking = false;   // an initiation waits for its response
   unsigned attempts = 0;      // initiations since the last answer

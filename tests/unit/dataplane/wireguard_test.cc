@@ -230,6 +230,17 @@ TEST_F(WireguardTest, CountsWhatWaitedInVain) {
   EXPECT_GT(client->tables.peers[0].record->handshakes().attempts, 10u);
 }
 
+TEST_F(WireguardTest, CountsWhatCanNeverGoToAPeerWithOurOwnKey) {
+  meet();
+  PeerConfig self = learned("self", {"192.168.0.0/16"});
+  self.endpoint = server->at;
+  self.keys.public_key = crypto::public_key_of(client->key);
+  client->set_peers({self});
+  for (int i = 0; i < 3; ++i) client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  EXPECT_EQ(client->drops(DropReason::kNoSession), 3u);
+  EXPECT_TRUE(client->transport.take_staged(0).empty());
+}
+
 TEST_F(WireguardTest, CarriesFramesBetweenItsOwnEnds) {
   meet(true);
   const Bytes there = frame("02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff");
