@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 namespace vpntun::config {
 
@@ -58,10 +59,20 @@ void for_each_peer_key(Visit visit) {
   visit("persistent-keepalive", [](auto& p) { return std::tie(p.persistent_keepalive); });
 }
 
-const Peer* find_peer(const Profile& profile, const std::string& name) {
-  const auto at = std::ranges::find(profile.peers, name, &Peer::name);
-  return at == profile.peers.end() ? nullptr : &*at;
-}
+// Peers by name.
+class Index {
+ public:
+  explicit Index(const Profile& profile) {
+    for (const Peer& peer : profile.peers) peers_.emplace(peer.name, &peer);
+  }
+  const Peer* find(const std::string& name) const {
+    const auto at = peers_.find(name);
+    return at == peers_.end() ? nullptr : at->second;
+  }
+
+ private:
+  std::unordered_map<std::string_view, const Peer*> peers_;
+};
 
 bool is_another_tunnel(const Profile& before, const Profile& after) {
   return before.kind != after.kind || before.encryption != after.encryption ||
@@ -77,11 +88,13 @@ std::vector<Change> changes(const Profile& before, const Profile& after) {
     found.push_back({fmt::format("{}{}{}", table, table.empty() ? "" : ".", key),
                      key_row(table, key).on_reload});
   });
+  const Index old_peers(before);
+  const Index new_peers(after);
   for (const Peer& peer : before.peers)
-    if (find_peer(after, peer.name) == nullptr)
+    if (new_peers.find(peer.name) == nullptr)
       found.push_back({fmt::format("peer[{}]", peer.name), key_row("peer", "name").on_reload});
   for (const Peer& peer : after.peers) {
-    const Peer* old = find_peer(before, peer.name);
+    const Peer* old = old_peers.find(peer.name);
     if (old == nullptr) {
       found.push_back({fmt::format("peer[{}]", peer.name), key_row("peer", "name").on_reload});
       continue;
@@ -102,8 +115,9 @@ Profile merged(const Profile& before, const Profile& after) {
   for_each_key([&](std::string_view table, std::string_view key, auto part) {
     if (key_row(table, key).on_reload == OnReload::kRestart) part(result) = part(before);
   });
+  const Index old_peers(before);
   for (Peer& peer : result.peers)
-    if (const Peer* old = find_peer(before, peer.name))
+    if (const Peer* old = old_peers.find(peer.name))
       for_each_peer_key([&](std::string_view key, auto part) {
         if (key_row("peer", key).on_reload == OnReload::kRestart) part(peer) = part(*old);
       });

@@ -22,7 +22,7 @@
 namespace vpntun::config {
 namespace {
 
-constexpr std::size_t kMaxFile = 1 << 20;  // bytes
+constexpr std::size_t kMaxFile = 4 << 20;  // bytes: 10,000 peers of 400
 
 std::string reason_of(int error_number) {
   return std::generic_category().message(error_number);

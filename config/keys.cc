@@ -106,7 +106,7 @@ constexpr KeyRow kKeys[] = {
      OnReload::kLive,
      "Where its datagrams go: ADDRESS:PORT, [IPV6]:PORT or NAME:PORT. \"learn\": where the last "
      "acceptable datagram came from. \"@NAME\": what the credential of that name says. With "
-     "\"wireguard\" a list is tried in its order."},
+     "\"wireguard\" a list is tried in its order, 5 s each."},
     {"peer", "allowed-ips", "a string or a list of strings", "required with TUN",
      "[\"192.168.53.0/24\"]", OnReload::kLive,
      "The networks behind the peer: what is sent to it and what it may send. Not with TAP, where "
@@ -128,7 +128,7 @@ constexpr CodeRow kCodes[] = {
     {Code::kSyntax, "E0102", "not valid TOML"},
     {Code::kCannotRead, "E0103", "the file cannot be read"},
     {Code::kNotAFile, "E0104", "not a regular file"},
-    {Code::kTooLarge, "E0105", "larger than 1 MiB"},
+    {Code::kTooLarge, "E0105", "larger than 4 MiB"},
     {Code::kNotUtf8, "E0106", "not UTF-8"},
     {Code::kNulByte, "E0107", "contains a NUL byte"},
     {Code::kTooDeep, "E0108", "nested too deeply"},

@@ -27,7 +27,7 @@ namespace vpntun::ctl {
 namespace {
 
 constexpr std::string_view kSuffix = ".toml";
-constexpr std::size_t kMaxText = 1 << 20;  // bytes
+constexpr std::size_t kMaxText = 4 << 20;  // bytes
 
 bool is_path(const std::string& argument) {
   return argument.find('/') != std::string::npos || argument.ends_with(kSuffix);

@@ -107,9 +107,9 @@ TEST_F(File, of_ten_megabytes_of_noise_is_refused_unread) {
   EXPECT_EQ(finding.line, 0u);
 }
 
-TEST_F(File, of_exactly_one_mebibyte_is_read) {
+TEST_F(File, of_exactly_four_mebibytes_is_read) {
   std::string text(kGood);
-  text += "#" + std::string((1 << 20) - text.size() - 1, 'x');
+  text += "#" + std::string((4 << 20) - text.size() - 1, 'x');
   EXPECT_TRUE(load_file(write("large.toml", text), "x").profile);
   EXPECT_EQ(finding_of(write("larger.toml", text + "x")).code, "E0105");
 }
