@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -16,7 +18,7 @@ namespace vpntun::session {
 
 namespace {
 
-constexpr std::size_t kLargest = 1 << 20;  // bytes: thousands of peers
+constexpr std::size_t kLargest = 4 << 20;  // bytes: 10,000 peers of 400
 
 bool is_memory(int fd) {
   // Only a memory file has seals; one of ours is not sealed against writing.
@@ -44,28 +46,32 @@ std::string encode(const std::vector<LearnedEndpoint>& learned) {
 
 std::vector<LearnedEndpoint> decode(std::string_view text) {
   std::vector<LearnedEndpoint> learned;
+  std::set<std::string> known;
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     if (end == std::string_view::npos) break;  // cut off: not what was written
     std::optional<LearnedEndpoint> each = parse_line(text.substr(0, end));
     text.remove_prefix(end + 1);
-    if (!each || std::ranges::find(learned, each->peer, &LearnedEndpoint::peer) != learned.end())
-      continue;
-    learned.push_back(*std::move(each));
+    if (each && known.insert(each->peer).second) learned.push_back(*std::move(each));
   }
   return learned;
 }
 
 void recall(const std::vector<LearnedEndpoint>& learned, bool allow_public,
             std::vector<dataplane::PeerConfig>& peers) {
+  std::map<std::string_view, dataplane::PeerConfig*> learning;
+  std::set<Endpoint> taken;
+  for (dataplane::PeerConfig& peer : peers) {
+    if (peer.learns)
+      learning.emplace(peer.name, &peer);
+    else if (peer.endpoint)
+      taken.insert(*peer.endpoint);
+  }
   for (const LearnedEndpoint& each : learned) {
-    const auto peer = std::ranges::find(peers, each.peer, &dataplane::PeerConfig::name);
-    if (peer == peers.end() || !peer->learns) continue;
+    const auto peer = learning.find(each.peer);
+    if (peer == learning.end() || taken.contains(each.endpoint)) continue;
     if (each.endpoint.address.is_public() && !allow_public) continue;
-    const bool taken = std::ranges::any_of(peers, [&](const dataplane::PeerConfig& other) {
-      return !other.learns && other.endpoint == each.endpoint;
-    });
-    if (!taken) peer->endpoint = each.endpoint;
+    peer->second->endpoint = each.endpoint;
   }
 }
 

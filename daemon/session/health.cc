@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace vpntun::session {
@@ -76,6 +77,16 @@ void find_host_faults(const Facts& facts, std::vector<Ranked>& found) {
   if (!facts.control_failure.empty())
     degraded("control-socket-failed",
              fmt::format("wg(8) cannot reach {}: {}", facts.interface, facts.control_failure));
+}
+
+// The worst of them, in their order.
+void find_peers(const std::vector<Judgement>& peers, std::vector<Ranked>& found) {
+  std::vector<const Judgement*> worst;
+  for (const Judgement& peer : peers)
+    if (peer.health != Health::kHealthy) worst.push_back(&peer);
+  std::ranges::stable_sort(worst, std::greater<>(), &Judgement::health);
+  if (worst.size() > kPeersFound) worst.resize(kPeersFound);
+  for (const Judgement* const peer : worst) found.push_back({peer->health, peer->reason});
 }
 
 // The tunnel's health from its peers' alone.
@@ -223,12 +234,11 @@ Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now) {
 Assessment assess(const Facts& facts, Instant now) {
   Assessment assessment;
   std::vector<Ranked> found;
+  assessment.peers.reserve(facts.peers.size());
   find_host_faults(facts, found);
-  for (const PeerFacts& peer : facts.peers) {
+  for (const PeerFacts& peer : facts.peers)
     assessment.peers.push_back(assess_peer(peer, facts.frames, now));
-    const Judgement& judgement = assessment.peers.back();
-    if (judgement.health != Health::kHealthy) found.push_back({judgement.health, judgement.reason});
-  }
+  find_peers(assessment.peers, found);
   // No fault; said last.
   if (facts.changed_by_wg)
     found.push_back({Health::kUnknown,

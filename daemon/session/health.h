@@ -2,6 +2,7 @@
 // that says what to do next. Pure: the session collects the facts, the tests make them up.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -92,6 +93,9 @@ struct Assessment {
 
   Reason reason() const { return findings.empty() ? Reason{} : findings.front(); }
 };
+
+// So many peers have their reason among the findings; each of thousands may have one.
+inline constexpr std::size_t kPeersFound = 32;
 
 inline constexpr Duration kReplyTime = std::chrono::seconds(10);
 inline constexpr Duration kAnswerTime = std::chrono::seconds(2);

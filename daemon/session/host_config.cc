@@ -1,32 +1,35 @@
 #include "session/host_config.h"
 
 #include <algorithm>
+#include <set>
 
 namespace vpntun::session {
 
 namespace {
 
-bool holds(const std::vector<IpPrefix>& prefixes, const IpPrefix& wanted) {
-  return std::find(prefixes.begin(), prefixes.end(), wanted) != prefixes.end();
+// Of thousands of peers, so no list is searched for each of another one.
+using Prefixes = std::set<IpPrefix>;
+
+Prefixes set_of(const std::vector<IpPrefix>& prefixes) {
+  return {prefixes.begin(), prefixes.end()};
 }
 
 std::vector<IpPrefix> automatic_routes(const config::Profile& profile) {
-  std::vector<IpPrefix> connected;
-  for (const IpPrefix& address : profile.interface.addresses)
-    connected.push_back(address.network());
+  Prefixes known;
+  for (const IpPrefix& address : profile.interface.addresses) known.insert(address.network());
   std::vector<IpPrefix> routes;
   for (const config::Peer& peer : profile.peers)
     for (const IpPrefix& allowed : peer.allowed_ips)
-      if (!holds(connected, allowed.network()) && !holds(routes, allowed.network()))
-        routes.push_back(allowed.network());
+      if (known.insert(allowed.network()).second) routes.push_back(allowed.network());
   return routes;
 }
 
 std::vector<IpPrefix> missing(const std::vector<IpPrefix>& wanted,
                               const std::vector<IpPrefix>& seen) {
+  const Prefixes there = set_of(seen);
   std::vector<IpPrefix> gone;
   for (const IpPrefix& prefix : wanted)
-    if (!holds(seen, prefix)) gone.push_back(prefix);
+    if (!there.contains(prefix)) gone.push_back(prefix);
   return gone;
 }
 
@@ -112,8 +115,9 @@ HostSteps steps_to(const HostConfig& wanted, const HostSeen& seen,
   steps.new_addresses = missing(wanted.addresses, seen.addresses);
   steps.new_routes = missing(wanted.routes, seen.routes);
   steps.old_routes = missing(seen.own_routes, wanted.routes);
+  const Prefixes known = former != nullptr ? set_of(*former) : Prefixes{};
   for (const IpPrefix& address : missing(seen.addresses, wanted.addresses))
-    if (former != nullptr ? holds(*former, address) : !address.address.is_link_local())
+    if (former != nullptr ? known.contains(address) : !address.address.is_link_local())
       steps.old_addresses.push_back(address);
   return steps;
 }

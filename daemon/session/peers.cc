@@ -11,6 +11,9 @@ namespace vpntun::session {
 
 namespace {
 
+// A handshake is repeated 5 s after it was begun; the session is looked at every second.
+constexpr Duration kTurnTime = std::chrono::milliseconds(3500);
+
 ExchangeCounts counts_of(const dataplane::Traffic& traffic) {
   return {traffic.rx_packets, traffic.tx_packets, traffic.last_rx, traffic.last_tx};
 }
@@ -40,6 +43,8 @@ void Peers::replace(const config::Profile& profile, NameRules rules) {
     if (known != former.end()) {
       entry.exchange = known->second->exchange;
       entry.attempts = known->second->attempts;
+      entry.attempted = known->second->attempted;
+      entry.turned = known->second->turned;
     }
     if (known != former.end() && rules == rules_ &&
         known->second->settings.endpoints == settings.endpoints) {
@@ -57,6 +62,7 @@ void Peers::replace(const config::Profile& profile, NameRules rules) {
 
 std::vector<dataplane::PeerConfig> Peers::configs() const {
   std::vector<dataplane::PeerConfig> configs;
+  configs.reserve(entries_.size());
   for (const Entry& entry : entries_) {
     dataplane::PeerConfig& config = configs.emplace_back();
     config.name = entry.settings.name;
@@ -80,16 +86,17 @@ bool Peers::advance(const dataplane::Snapshot& snapshot, Instant now) {
     active = active || entry.exchange.rx_packets != before.rx_packets ||
              entry.exchange.tx_packets != before.tx_packets;
     if (entry.endpoints.empty()) continue;
-    const unsigned attempts = std::exchange(entry.attempts, state.handshakes.attempts);
-    const bool unanswered = entry.attempts > std::max(attempts, 1u);
-    if (encrypted_ && unanswered && entry.endpoints.turn())
+    const bool unanswered = is_unanswered(entry, state.handshakes, now);
+    if (encrypted_ && unanswered && entry.endpoints.turn()) {
+      entry.turned = true;
       resolved_(i, entry.endpoints.endpoint());
+    }
     const bool silent = encrypted_
                             ? entry.attempts > 1
                             : entry.exchange.unanswered_since != Instant{} &&
                                   now - entry.exchange.unanswered_since >= PeerName::kSilence;
     ask_names(entry, silent, now);
-    active = active || !entry.endpoints.endpoint();
+    active = active || !entry.endpoints.endpoint() || state.handshakes.under_way;
   }
   return active;
 }
@@ -98,6 +105,16 @@ void Peers::network_changed() noexcept {
   for (Entry& entry : entries_)
     for (EndpointList::Candidate& candidate : entry.endpoints.candidates())
       if (candidate.name) candidate.name->network_changed();
+}
+
+bool Peers::is_unanswered(Entry& entry, const dataplane::Handshakes& handshakes, Instant now) {
+  if (entry.attempts != handshakes.attempts) {
+    entry.attempts = handshakes.attempts;
+    entry.attempted = now;
+    entry.turned = false;
+  }
+  return handshakes.under_way && entry.attempts > 0 && !entry.turned &&
+         now - entry.attempted >= kTurnTime;
 }
 
 void Peers::ask_names(Entry& entry, bool silent, Instant now) {
@@ -113,6 +130,7 @@ void Peers::ask_names(Entry& entry, bool silent, Instant now) {
 
 std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
   std::vector<PeerFacts> facts;
+  facts.reserve(entries_.size());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];
     PeerFacts& peer = facts.emplace_back();

@@ -48,8 +48,12 @@ class Peers {
     EndpointList endpoints;
     Exchange exchange;
     unsigned attempts = 0;  // handshakes begun since the last success, at the last look
+    Instant attempted{};    // when that became another number
+    bool turned = false;    // to another endpoint since then
   };
 
+  // Whether nobody answered the last handshake in time for the next one to go elsewhere.
+  bool is_unanswered(Entry& entry, const dataplane::Handshakes& handshakes, Instant now);
   void ask_names(Entry& entry, bool silent, Instant now);
   void take_answer(std::size_t question, const NameAnswer& answer);
   void follow_name(std::size_t peer, EndpointList::Candidate& candidate, const NameAnswer& answer);

@@ -11,10 +11,10 @@
 #include <utility>
 #include <variant>
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "config/changes.h"
 #include "os/link.h"
-#include "os/sysctl.h"
 #include "os/tun.h"
 #include "os/udp.h"
 #include "session/interface.h"
@@ -26,22 +26,8 @@ namespace vpntun::session {
 
 namespace {
 
-constexpr Duration kBusyInterval = std::chrono::seconds(1);  // between two looks at the counters
-constexpr Duration kIdleInterval = std::chrono::seconds(5);  // when nothing moved at the last look
-constexpr Duration kNoticeDelay = std::chrono::milliseconds(50);  // notices come in bursts
-constexpr Duration kNap = std::chrono::seconds(1);  // of the machine, that goes unnoticed
 constexpr int kCapturePipeBytes = 1 << 20;
 constexpr std::size_t kLargestInjected = 65535;  // bytes
-
-// A question to the kernel that failed is no reason to end a tunnel that works.
-template <typename Work>
-void or_warn(Work work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    log::warning("{}", error.what());
-  }
-}
 
 // Who reads a datagram on its way reads nothing.
 bool may_be_public(const config::Profile& profile) {
@@ -64,11 +50,13 @@ Running::Running(config::Profile profile, service::Loop& loop, service::FdStore 
   kill_switch_.started();
   announce();
   look_at_host();
+  look_at_forwarding();
   const Facts seen = facts(worker_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
   shown_ = shown_of(seen, assessment, loop_.now());
   // That nothing was heard yet is no news.
   if (assessment.health != Health::kUnknown) log_health(assessment);
+  give_back_freed_memory();
   next_look_ = loop_.now();
   timer_ = loop_.add_timer(next_look_, [this] { look(); });
 }
@@ -101,7 +89,8 @@ void Running::bring_up() {
   peers_.emplace(profile_, loop_, name_rules(profile_), namespaces_.lookup_at_socket(),
                  [this](std::size_t peer, const std::optional<Endpoint>& endpoint) {
                    worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
-                   look_at_host_soon();
+                   moved_ = true;
+                   look_soon();
                  });
   start_worker(std::move(tun), std::move(socket));
 
@@ -191,93 +180,6 @@ void Running::announce() const {
                "trusted networks only");
 }
 
-// What the kernel reports changes of: read again after a notice, not at every look.
-void Running::look_at_host() {
-  or_warn(
-      [this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_, wanted_.table)); });
-  policy_routing_->look();
-  if (forwards_answers(wanted_))
-    or_warn([this] { forwarding_->replace(forwarding_interfaces(wanted_)); });
-  if (namespaces_.together()) look_at_ways();
-}
-
-// A peer to which another way leads now hears from us, and answers there.
-void Running::look_at_ways() {
-  const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
-  or_warn([&] {
-    for (const std::size_t peer : ways_.look(netlink_, known, index_, mark_))
-      worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), known[peer].endpoint);
-  });
-}
-
-Facts Running::facts(const dataplane::Snapshot& snapshot) {
-  Facts facts;
-  facts.tunnel = profile_.name;
-  facts.interface = interface_;
-  facts.frames = profile_.kind == config::Kind::kTap;
-  facts.drift = drift_;
-  or_warn([&] {
-    facts.forwarding_off = forwarding_->off();
-    if (wanted_.forwarding_v6)
-      facts.forwarding_v6_off = !namespaces_.at_interface([] { return os::ipv6_forwarding(); });
-  });
-  facts.masquerade_failure = masquerade_->failure();
-  facts.routing_failure = policy_routing_->failure();
-  facts.kill_switch_failure = kill_switch_.failure();
-  facts.dns_failure = dns_failure_;
-  facts.control_failure = control_failure_;
-  facts.changed_by_wg = before_wg_.has_value();
-  facts.peers = peers_->facts(snapshot);
-  for (std::size_t i = 0; i < facts.peers.size(); ++i)
-    facts.peers[i].endpoint_through_tunnel = ways_.leads_through_tunnel(i);
-  return facts;
-}
-
-// Takes in the counters, judges, tells if something changed, and plans the next look.
-void Running::look() {
-  const Instant now = loop_.now();
-  if (std::exchange(host_changed_, false)) {
-    look_at_host();
-    peers_->network_changed();
-  }
-  kill_switch_.look();
-  if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
-    worker_->revive_peers();
-  const dataplane::Snapshot snapshot = worker_->snapshot();
-  const bool active = peers_->advance(snapshot, now);
-  const Facts seen = facts(snapshot);
-  const Assessment assessment = assess(seen, now);
-  plan_look(now + (active ? kBusyInterval : kIdleInterval));
-
-  Shown next = shown_of(seen, assessment, now);
-  if (next == shown_) return;
-  if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
-  for (std::size_t i = 0; i < seen.peers.size(); ++i) {
-    if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
-      log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
-    log_session(seen.peers[i].name, shown_.peers[i], next.peers[i]);
-  }
-  shown_ = std::move(next);
-  if (changed_) changed_();
-}
-
-void Running::plan_look(Instant when) {
-  next_look_ = when;
-  loop_.set_timer(timer_, when);
-}
-
-// One look for a burst. A look that is due is not put off: others could do that for ever, by
-// changes of routes or by datagrams from ever new places.
-void Running::look_at_host_soon() {
-  host_changed_ = true;
-  look_soon();
-}
-
-void Running::look_soon() {
-  const Instant soon = loop_.now() + kNoticeDelay;
-  if (soon < next_look_) plan_look(soon);
-}
-
 void Running::take_events() {
   std::vector<std::size_t> peers;
   for (dataplane::Event& event : worker_->take_events()) {
@@ -306,7 +208,8 @@ void Running::take_news(const std::vector<std::size_t>& peers) {
   });
   if (!moved) return look_soon();
   remember_endpoints();
-  look_at_host_soon();
+  moved_ = true;
+  look_soon();
 }
 
 void Running::remember_endpoints() {
@@ -378,7 +281,11 @@ void Running::apply(const config::Profile& next) {
   try {
     apply_to_host(next.interface, wanted, mtu.bytes, wanted_);
   } catch (const Error&) {
-    or_warn([&] { apply_to_host(before, wanted_, mtu_.bytes, wanted); });
+    try {
+      apply_to_host(before, wanted_, mtu_.bytes, wanted);
+    } catch (const Error& error) {
+      log::warning("{}", error.what());
+    }
     throw;
   }
   peers_->replace(next, name_rules(next));
@@ -393,11 +300,13 @@ void Running::apply(const config::Profile& next) {
   remember_endpoints();
 
   look_at_host();
+  look_at_forwarding();
   const Facts seen = facts(worker_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
   const Shown shown = std::exchange(shown_, shown_of(seen, assessment, loop_.now()));
   if (shown_.health != shown.health || shown_.codes != shown.codes) log_health(assessment);
   plan_look(loop_.now());  // which asks for the names of new peers
+  give_back_freed_memory();
 }
 
 void Running::apply_to_host(const config::Interface& settings, const HostConfig& wanted,

@@ -75,8 +75,10 @@ class Running {
   void change(const config::Profile& next);
   void announce() const;
   void look_at_host();
-  void look_at_ways();
+  void look_at_ways(Ways::Of which);
+  void look_at_forwarding();
   void look();
+  void look_at_peers(Instant now);
   void plan_look(Instant when);
   void look_at_host_soon();
   void look_soon();
@@ -112,6 +114,9 @@ class Running {
   std::optional<os::Monitor> monitor_;
 
   bool host_changed_ = false;  // look_at_host() is due at the next look
+  bool moved_ = false;         // look_at_ways() of those that moved is
+  bool forwarding_v6_off_ = false;
+  Duration look_cost_{};  // of the last look
   Instant next_look_{};
   HostDrift drift_;
   std::string dns_failure_;

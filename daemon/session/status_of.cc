@@ -66,6 +66,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
   const bool encrypted = profile.encryption == config::Encryption::kWireguard;
   if (encrypted)
     status.public_key = crypto::public_key_of(profile.interface.private_key).to_string();
+  status.peers.reserve(seen.peers.size());
   for (std::size_t i = 0; i < seen.peers.size(); ++i) {
     const config::Peer& settings = profile.peers[i];
     PeerStatus& peer = status.peers.emplace_back();
@@ -89,6 +90,7 @@ Shown shown_of(const Facts& facts, const Assessment& assessment, Instant now) {
   Shown shown;
   shown.health = assessment.health;
   for (const Reason& finding : assessment.findings) shown.codes.push_back(finding.code);
+  shown.peers.reserve(facts.peers.size());
   for (std::size_t i = 0; i < facts.peers.size(); ++i) {
     const PeerFacts& peer = facts.peers[i];
     shown.peers.push_back({assessment.peers[i].health, assessment.peers[i].reason.code,

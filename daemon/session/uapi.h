@@ -18,7 +18,7 @@
 
 namespace vpntun::session::uapi {
 
-inline constexpr std::size_t kLargestRequest = 1 << 20;  // bytes
+inline constexpr std::size_t kLargestRequest = 4 << 20;  // bytes: 10,000 peers of 400
 
 struct AllowedIpChange {
   IpPrefix prefix;  // a network, no host bits

@@ -8,11 +8,16 @@
 namespace vpntun::session {
 
 std::vector<std::size_t> Ways::look(os::NetlinkSocket& netlink, const std::vector<PeerFacts>& peers,
-                                    unsigned tunnel, std::uint32_t mark) {
+                                    Of which, unsigned tunnel, std::uint32_t mark) {
   const std::vector<Way> before = std::exchange(ways_, std::vector<Way>(peers.size()));
   std::vector<std::size_t> others;
   for (std::size_t i = 0; i < peers.size(); ++i) {
     if (!peers[i].endpoint) continue;
+    const bool stayed = i < before.size() && before[i].endpoint == peers[i].endpoint;
+    if (stayed && which == Of::kMoved) {
+      ways_[i] = before[i];
+      continue;
+    }
     os::RouteQuery query;
     query.destination = peers[i].endpoint->address;
     query.mark = mark;
@@ -23,7 +28,7 @@ std::vector<std::size_t> Ways::look(os::NetlinkSocket& netlink, const std::vecto
     way.interface = answer.index;
     way.source = answer.source.value_or(IpAddress());
     way.through_tunnel = answer.index == tunnel;
-    if (i >= before.size() || before[i].endpoint != way.endpoint || way.through_tunnel) continue;
+    if (!stayed || way.through_tunnel) continue;
     if (before[i].interface != way.interface || before[i].source != way.source) others.push_back(i);
   }
   return others;

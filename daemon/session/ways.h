@@ -16,11 +16,12 @@ namespace vpntun::session {
 
 class Ways {
  public:
-  // Asks the kernel for all of them. tunnel: the index of our own interface; mark: of the
-  // datagrams. Returns the peers whose way is another one than at the last look, although their
-  // endpoint is not. Throws Error.
+  // kMoved: asks the kernel only about peers whose endpoint is another one than at the last look.
+  enum class Of { kAll, kMoved };
+  // tunnel: the index of our own interface; mark: of the datagrams. Returns the peers whose way is
+  // another one than at the last look, although their endpoint is not. Throws Error.
   std::vector<std::size_t> look(os::NetlinkSocket& netlink, const std::vector<PeerFacts>& peers,
-                                unsigned tunnel, std::uint32_t mark);
+                                Of which, unsigned tunnel, std::uint32_t mark);
   // Nobody's way is known.
   void forget() { ways_.clear(); }
   bool leads_through_tunnel(std::size_t peer) const {

@@ -12,7 +12,7 @@ DEAD = {"an address that nobody has": ["10.0.2.66:9090"], "a closed port": ["10.
 
 
 def test_the_next_endpoint_has_its_turn_when_the_first_is_dead(pair, tunnels):
-    """Beside each other, for each dead one takes 10 s: two initiations, REKEY_TIMEOUT apart."""
+    """Beside each other, for each dead one takes REKEY_TIMEOUT, 5 s."""
     ends, keys = Ends(), [Keys() for _ in DEAD]
     inner = [f"192.168.53.{10 + number}" for number in range(len(DEAD))]
     tunnels.run("server", ends.at_server(peers=[

@@ -56,6 +56,20 @@ Facts facts_with(std::vector<PeerFacts> peers) {
   return facts;
 }
 
+TEST(Assess, NamesTheWorstOfManyPeersAndEveryFaultOfTheHost) {
+  std::vector<PeerFacts> peers(1000, unresolved_peer(NameState::kPending));
+  peers[700] = silent_peer(1min);
+  Facts facts = facts_with(peers);
+  facts.masquerade_failure = "no";
+  facts.changed_by_wg = true;
+  const std::vector<std::string> found = codes(assess(facts, kNow));
+  ASSERT_EQ(found.size(), kPeersFound + 2);
+  EXPECT_EQ(found[0], "no-reply");
+  EXPECT_EQ(found[1], "masquerade-failed");
+  EXPECT_EQ(found.back(), "changed-by-wg");
+  EXPECT_EQ(assess(facts, kNow).peers.size(), 1000u);
+}
+
 TEST(Exchange, CountsWhatWasSentSinceTheLastReply) {
   Exchange exchange = advanced({}, {0, 3, Instant{}, kNow});
   EXPECT_EQ(exchange.unanswered, 3u);

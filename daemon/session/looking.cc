@@ -1,0 +1,137 @@
+// How a running session looks at what it runs: counters, host and the ways to its peers, at
+// intervals and when something tells that they changed. The rest of Running is in running.cc.
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "os/sysctl.h"
+#include "session/interface.h"
+#include "session/news.h"
+#include "session/running.h"
+
+namespace vpntun::session {
+
+namespace {
+
+constexpr Duration kBusyInterval = std::chrono::seconds(1);  // between two looks at the counters
+constexpr Duration kIdleInterval = std::chrono::seconds(5);  // when nothing moved at the last look
+constexpr Duration kNoticeDelay = std::chrono::milliseconds(50);  // notices come in bursts
+constexpr int kLookShare = 10;                                    // of the time: a tenth
+constexpr Duration kNap = std::chrono::seconds(1);  // of the machine, that goes unnoticed
+
+// A question to the kernel that failed is no reason to end a tunnel that works.
+template <typename Work>
+void or_warn(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    log::warning("{}", error.what());
+  }
+}
+
+}  // namespace
+
+// What the kernel reports changes of: read again after a notice, not at every look.
+void Running::look_at_host() {
+  or_warn(
+      [this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_, wanted_.table)); });
+  policy_routing_->look();
+  if (forwards_answers(wanted_))
+    or_warn([this] { forwarding_->replace(forwarding_interfaces(wanted_)); });
+  look_at_ways(Ways::Of::kAll);
+}
+
+// A peer to which another way leads now hears from us, and answers there.
+void Running::look_at_ways(Ways::Of which) {
+  if (!namespaces_.together()) return;
+  const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
+  or_warn([&] {
+    for (const std::size_t peer : ways_.look(netlink_, known, which, index_, mark_))
+      worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), known[peer].endpoint);
+  });
+}
+
+Facts Running::facts(const dataplane::Snapshot& snapshot) {
+  Facts facts;
+  facts.tunnel = profile_.name;
+  facts.interface = interface_;
+  facts.frames = profile_.kind == config::Kind::kTap;
+  facts.drift = drift_;
+  or_warn([&] { facts.forwarding_off = forwarding_->off(); });
+  facts.forwarding_v6_off = forwarding_v6_off_;
+  facts.masquerade_failure = masquerade_->failure();
+  facts.routing_failure = policy_routing_->failure();
+  facts.kill_switch_failure = kill_switch_.failure();
+  facts.dns_failure = dns_failure_;
+  facts.control_failure = control_failure_;
+  facts.changed_by_wg = before_wg_.has_value();
+  facts.peers = peers_->facts(snapshot);
+  for (std::size_t i = 0; i < facts.peers.size(); ++i)
+    facts.peers[i].endpoint_through_tunnel = ways_.leads_through_tunnel(i);
+  return facts;
+}
+
+// Of which the kernel sends no notice. Whoever asks for the status needs no descriptor for it.
+void Running::look_at_forwarding() {
+  or_warn([this] {
+    forwarding_v6_off_ =
+        wanted_.forwarding_v6 && !namespaces_.at_interface([] { return os::ipv6_forwarding(); });
+  });
+}
+
+void Running::look() {
+  const Instant begun = BootClock::now();
+  const bool moved = std::exchange(moved_, false);
+  if (std::exchange(host_changed_, false)) {
+    look_at_host();
+    peers_->network_changed();
+  } else if (moved) {
+    look_at_ways(Ways::Of::kMoved);
+  }
+  look_at_forwarding();
+  kill_switch_.look();
+  if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
+    worker_->revive_peers();
+  look_at_peers(loop_.now());
+  look_cost_ = BootClock::now() - begun;
+}
+
+// Takes in the counters, judges, tells if something changed, and plans the next look.
+void Running::look_at_peers(Instant now) {
+  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const bool active = peers_->advance(snapshot, now);
+  const Facts seen = facts(snapshot);
+  const Assessment assessment = assess(seen, now);
+  plan_look(now + (active ? kBusyInterval : kIdleInterval));
+
+  Shown next = shown_of(seen, assessment, now);
+  if (next == shown_) return;
+  if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
+  for (std::size_t i = 0; i < seen.peers.size(); ++i) {
+    if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
+      log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
+    log_session(seen.peers[i].name, shown_.peers[i], next.peers[i]);
+  }
+  shown_ = std::move(next);
+  if (changed_) changed_();
+}
+
+void Running::plan_look(Instant when) {
+  next_look_ = when;
+  loop_.set_timer(timer_, when);
+}
+
+void Running::look_at_host_soon() {
+  host_changed_ = true;
+  look_soon();
+}
+
+// One look for a burst. A look that is due is not put off: others could do that for ever, by
+// changes of routes or by datagrams from ever new places. At all peers, so with thousands of them
+// it must not become all that is done.
+void Running::look_soon() {
+  const Instant soon = loop_.now() + std::max(kNoticeDelay, kLookShare * look_cost_);
+  if (soon < next_look_) plan_look(soon);
+}
+
+}  // namespace vpntun::session
