@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "ctl/commands.h"
 #include "ctl/status_text.h"
@@ -10,12 +11,6 @@
 
 namespace vpntun::ctl {
 namespace {
-
-std::vector<std::string> names_of(const std::vector<TunnelInfo>& tunnels) {
-  std::vector<std::string> names;
-  for (const TunnelInfo& tunnel : tunnels) names.push_back(tunnel.name);
-  return names;
-}
 
 // As systemctl: 3 for a tunnel that does not run.
 int status_code(const TunnelInfo& tunnel, bool healthy_wanted) {
@@ -41,9 +36,9 @@ int status(const Options& options, const Console& console) {
     return 0;
   }
   const std::string& name = options.names.front();
-  const nlohmann::json one = only(document, {name});
+  const nlohmann::json one = only(std::move(document), {name});
   const std::vector<TunnelInfo> tunnels = tunnels_of(one);
-  if (tunnels.empty()) throw no_such_tunnel("show", name, names_of(tunnels_of(document)));
+  if (tunnels.empty()) throw no_such_tunnel("show", name, client.names());
   if (options.json)
     console.out << one.dump(2) << '\n';
   else

@@ -152,9 +152,8 @@ std::vector<TunnelInfo> tunnels_of(const json& document) {
   return list(document, "tunnels", tunnel_of);
 }
 
-json only(const json& document, const std::vector<std::string>& names) {
-  json out = document;
-  json& tunnels = out["tunnels"];
+json only(json document, const std::vector<std::string>& names) {
+  json& tunnels = document["tunnels"];
   json kept = json::array();
   for (json& tunnel : tunnels) {
     const json& name = member(tunnel, "name");
@@ -163,7 +162,7 @@ json only(const json& document, const std::vector<std::string>& names) {
       kept.push_back(std::move(tunnel));
   }
   tunnels = std::move(kept);
-  return out;
+  return document;
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {

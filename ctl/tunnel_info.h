@@ -87,7 +87,7 @@ struct TunnelInfo {
 nlohmann::json parse_document(std::string_view json);
 std::vector<TunnelInfo> tunnels_of(const nlohmann::json& document);
 // The document with only those of its tunnels whose name is given, for the verbs that name tunnels.
-nlohmann::json only(const nlohmann::json& document, const std::vector<std::string>& names);
+nlohmann::json only(nlohmann::json document, const std::vector<std::string>& names);
 
 // The name among candidates that a mistyped one most likely meant, or empty.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "bus/manager_daemon.h"
 #include "bus/options.h"
@@ -92,6 +93,7 @@ int reload(const std::string& tunnel) {
 int main(int argc, char** argv) {
   prepare_signals();
   protect_memory();
+  give_back_large_blocks();
   try {
     const bus::Options options = bus::parse_options(argc, argv);
     if (options.help || options.version) {

@@ -69,6 +69,13 @@ inline sd_bus_message* inside(const sdbus::Message& message) {
   return static_cast<sd_bus_message*>(message.*Opened::message());
 }
 
+// And its connection, of which the proxy is one end.
+inline sd_bus* inside(sdbus::IProxy& proxy) {
+  const sdbus::MethodCall any = proxy.createMethodCall(
+      sdbus::InterfaceName("org.freedesktop.DBus.Peer"), sdbus::MethodName("Ping"));
+  return ::sd_bus_message_get_bus(inside(any));
+}
+
 struct Caller {
   std::string name;           // unique bus name
   bool may_be_asked = false;  // for a password: it allows interactive authorization
@@ -87,9 +94,7 @@ inline Caller caller(const sdbus::IObject& object) {
 
 // From now on whoever sits here may be asked for a password because of calls of this connection.
 inline void allow_interactive_authorization(sdbus::IProxy& proxy) {
-  const sdbus::MethodCall any = proxy.createMethodCall(
-      sdbus::InterfaceName("org.freedesktop.DBus.Peer"), sdbus::MethodName("Ping"));
-  ::sd_bus_set_allow_interactive_authorization(::sd_bus_message_get_bus(inside(any)), 1);
+  ::sd_bus_set_allow_interactive_authorization(inside(proxy), 1);
 }
 
 // Performs one message or timeout that is due; false when there is none.

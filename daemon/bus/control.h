@@ -36,7 +36,7 @@ class Control {
   // Told: what the session says of it.
   void reload(std::string_view interface, const dbus::Caller& caller, const std::string& tunnel,
               const Dictionary& options, const Told& done);
-  // A session that is silent costs 2 s, and its part is missing. Of a caller who may not know them,
+  // A session that is silent costs 5 s, and its part is missing. Of a caller who may not know them,
   // endpoints are kept.
   void status(std::string_view interface, const dbus::Caller& caller, const std::string& tunnel,
               const Told& done);

@@ -13,14 +13,13 @@ namespace vpntun::bus {
 SessionObject::SessionObject(Connection& connection, Authority& authority, StatusSource& status,
                              const Readiness& readiness, Reloader reload)
     : AdaptorInterfaces(connection.sdbus(), sdbus::ObjectPath(std::string(dbus::kSessionPath))),
-      connection_(connection),
       authority_(authority),
       status_(status),
       readiness_(readiness),
       reload_(std::move(reload)),
-      shown_(shown()) {
+      shown_(shown()),
+      peers_(connection, status) {
   registerAdaptor();
-  follow_peers();
 }
 
 SessionObject::~SessionObject() {
@@ -46,22 +45,10 @@ SessionObject::Shown SessionObject::shown() {
   return shown;
 }
 
-void SessionObject::follow_peers() {
-  std::map<std::string, std::unique_ptr<PeerObject>> before = std::exchange(peers_, {});
-  const std::vector<session::PeerStatus>& now = status_.now().peers;
-  for (std::size_t at = 0; at < now.size(); ++at) {
-    std::unique_ptr<PeerObject>& peer = peers_[now[at].name];
-    peer = std::move(before[now[at].name]);
-    peer ? peer->peer_changed(at)
-         : static_cast<void>(peer = std::make_unique<PeerObject>(connection_, status_, at));
-  }
-}
-
 // Health and reason go together, so that a watcher never pairs a health with another's reason; as
 // does what a reload changed.
 void SessionObject::session_changed() {
-  static_cast<void>(status_.again());
-  follow_peers();
+  peers_.session_changed();
   const Shown before = std::exchange(shown_, shown());
   std::vector<sdbus::PropertyName> changed;
   const auto compare = [&](const char* property, const auto& old, const auto& now) {

@@ -4,14 +4,13 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bus/authority.h"
 #include "bus/connection.h"
-#include "bus/peer_object.h"
+#include "bus/peer_objects.h"
 #include "bus/readiness.h"
 #include "bus/status_codec.h"
 #include "bus/status_source.h"
@@ -82,17 +81,15 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
     Reason reason;
   };
   Shown shown();
-  void follow_peers();
   void if_allowed(std::string_view method, sdbus::Result<Dictionary>&& result,
                   std::function<Dictionary()> answer);
 
-  Connection& connection_;
   Authority& authority_;
   StatusSource& status_;
   const Readiness& readiness_;
   Reloader reload_;
   Shown shown_;
-  std::map<std::string, std::unique_ptr<PeerObject>> peers_;  // by name
+  PeerObjects peers_;
 };
 
 }  // namespace vpntun::bus

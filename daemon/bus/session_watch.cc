@@ -18,7 +18,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kBusAnswersWithin{5};
-constexpr seconds kStatusWithin{2};
+constexpr seconds kStatusWithin{5};
 constexpr seconds kReloadWithin{20};
 // A session answers when its tunnel is up, which may take a while; then it is asked again.
 constexpr seconds kFactsWithin{15};

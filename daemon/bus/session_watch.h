@@ -27,7 +27,7 @@ class SessionWatch {
   SessionWatch(const SessionWatch&) = delete;
   SessionWatch& operator=(const SessionWatch&) = delete;
 
-  // The session's own Status; nullptr: no session, or no answer within 2 s. Maybe from inside the
+  // The session's own Status; nullptr: no session, or no answer within 5 s. Maybe from inside the
   // call.
   using Answered = std::function<void(const Dictionary*)>;
   void status(const std::string& tunnel, Answered answered);

@@ -2,12 +2,59 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 #include "base/log.h"
+#include "bus/items.h"
+
+namespace vpntun::bus {
+
+namespace {
+
+nlohmann::json to_json(const Value& value) {
+  return std::visit(
+      []<typename Type>(const Type& held) -> nlohmann::json {
+        if constexpr (std::is_same_v<Type, std::monostate>)
+          return nullptr;
+        else
+          return held;
+      },
+      value);
+}
+
+std::string json_text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// A list of dictionaries as its text in JSON. Of one item after the other: they may be thousands.
+struct JsonList {
+  std::string text;
+
+  friend sdbus::Message& operator>>(sdbus::Message& from, JsonList& list) {
+    read_items(from, [&](const Item& item) {
+      nlohmann::json object = nlohmann::json::object();
+      for (const auto& [key, value] : item) object[key] = to_json(value);
+      list.text += (list.text.empty() ? "[" : ",") + json_text(object);
+    });
+    list.text += list.text.empty() ? "[]" : "]";
+    return from;
+  }
+};
+
+}  // namespace
+
+}  // namespace vpntun::bus
+
+template <>
+struct sdbus::signature_of<vpntun::bus::JsonList> : sdbus::signature_of<vpntun::bus::Items> {};
 
 namespace vpntun::bus {
 
@@ -32,76 +79,80 @@ void add_traffic(Dictionary& to, const session::Traffic& traffic) {
   to["tx-packets"] = sdbus::Variant(traffic.tx_packets);
 }
 
-Dictionary to_dictionary(const session::DropStatus& drop) {
-  return {{"reason", text(drop.reason)},
-          {"text", text(drop.text)},
-          {"packets", sdbus::Variant(drop.packets)},
-          {"last", text(drop.last)},
-          {"last-usec", sdbus::Variant(drop.last_usec)}};
+std::string fit(std::string_view from) {
+  return escaped(from, kMaximumText);
 }
 
-Dictionary to_dictionary(const session::PeerStatus& peer) {
+Item item_of(const Reason& reason) {
+  return {{"code", fit(reason.code)}, {"text", fit(reason.text)}};
+}
+
+Item item_of(const session::DropStatus& drop) {
+  return {{"reason", fit(drop.reason)},
+          {"text", fit(drop.text)},
+          {"packets", drop.packets},
+          {"last", fit(drop.last)},
+          {"last-usec", drop.last_usec}};
+}
+
+Item item_of(const session::PeerStatus& peer) {
   std::vector<std::string> allowed_ips;
   for (const IpPrefix& prefix : peer.allowed_ips) allowed_ips.push_back(prefix.to_string());
-  Dictionary peer_dictionary{
-      {"name", text(peer.name)},
-      {"configured-endpoint", text(peer.configured_endpoint)},
-      {"endpoint", text(peer.endpoint ? peer.endpoint->to_string() : "")},
-      {"endpoint-source", text(to_string(peer.endpoint_source))},
-      {"allowed-ips", sdbus::Variant(allowed_ips)},
-      {"public-key", text(peer.public_key)},
-      {"has-preshared-key", sdbus::Variant(peer.has_preshared_key)},
-      {"persistent-keepalive", sdbus::Variant(peer.persistent_keepalive)},
-      {"state", text(state_word(peer))},
-      {"latest-handshake-usec", sdbus::Variant(peer.latest_handshake_usec)},
-      {"handshake-attempts", sdbus::Variant(peer.handshake_attempts)},
-      {"health", text(to_string(peer.health))},
-      {"reason", sdbus::Variant(to_dictionary(peer.reason))},
-      {"last-received-usec", sdbus::Variant(peer.last_received_usec)},
-      {"last-sent-usec", sdbus::Variant(peer.last_sent_usec)},
-  };
-  add_traffic(peer_dictionary, peer.traffic);
-  return peer_dictionary;
+  return {{"name", fit(peer.name)},
+          {"configured-endpoint", fit(peer.configured_endpoint)},
+          {"endpoint", peer.endpoint ? peer.endpoint->to_string() : ""},
+          {"endpoint-source", std::string(to_string(peer.endpoint_source))},
+          {"allowed-ips", std::move(allowed_ips)},
+          {"public-key", peer.public_key},
+          {"has-preshared-key", peer.has_preshared_key},
+          {"persistent-keepalive", peer.persistent_keepalive},
+          {"state", std::string(state_word(peer))},
+          {"latest-handshake-usec", peer.latest_handshake_usec},
+          {"handshake-attempts", peer.handshake_attempts},
+          {"health", std::string(to_string(peer.health))},
+          {"reason", Texts{{"code", fit(peer.reason.code)}, {"text", fit(peer.reason.text)}}},
+          {"rx-bytes", peer.traffic.rx_bytes},
+          {"tx-bytes", peer.traffic.tx_bytes},
+          {"rx-packets", peer.traffic.rx_packets},
+          {"tx-packets", peer.traffic.tx_packets},
+          {"last-received-usec", peer.last_received_usec},
+          {"last-sent-usec", peer.last_sent_usec}};
 }
 
-template <typename Item>
-sdbus::Variant list_of(const std::vector<Item>& items) {
-  std::vector<Dictionary> dictionaries;
-  for (const Item& item : items) dictionaries.push_back(to_dictionary(item));
-  return sdbus::Variant(dictionaries);
-}
-
-nlohmann::json to_json(const sdbus::Variant& value);
-
-nlohmann::json to_json(const Dictionary& dictionary) {
-  nlohmann::json object = nlohmann::json::object();
-  for (const auto& [key, value] : dictionary) object[key] = to_json(value);
-  return object;
+template <typename Each>
+sdbus::Variant list_of(const std::vector<Each>& list) {
+  return sdbus::Variant(ItemSource{list.size(), [&](std::size_t i) { return item_of(list[i]); }});
 }
 
 // The value if it is of one of these types.
 template <typename... Types>
-std::optional<nlohmann::json> scalar(const sdbus::Variant& value) {
-  std::optional<nlohmann::json> found;
+std::optional<std::string> scalar(const sdbus::Variant& value) {
+  std::optional<std::string> found;
   const auto take = [&]<typename Type>(std::type_identity<Type>) {
-    if (!found && value.containsValueOfType<Type>()) found = value.get<Type>();
+    if (!found && value.containsValueOfType<Type>()) found = json_text(value.get<Type>());
   };
   (take(std::type_identity<Types>{}), ...);
   return found;
 }
 
-nlohmann::json to_json(const sdbus::Variant& value) {
+std::string json_text(const Dictionary& dictionary);
+
+std::string json_text(const sdbus::Variant& value) {
   if (auto plain = scalar<std::string, bool, std::uint64_t, std::uint32_t, std::uint16_t,
                           std::int64_t, std::int32_t, double, std::vector<std::string>>(value))
-    return *plain;
-  if (value.containsValueOfType<Dictionary>()) return to_json(value.get<Dictionary>());
-  if (value.containsValueOfType<std::vector<Dictionary>>()) {
-    nlohmann::json array = nlohmann::json::array();
-    for (const Dictionary& item : value.get<std::vector<Dictionary>>())
-      array.push_back(to_json(item));
-    return array;
+    return *std::move(plain);
+  if (value.containsValueOfType<Dictionary>()) return json_text(value.get<Dictionary>());
+  if (value.containsValueOfType<JsonList>()) return value.get<JsonList>().text;
+  return "null";  // a newer session's key of a type that is not ours to know
+}
+
+std::string json_text(const Dictionary& dictionary) {
+  std::string text = "{";
+  for (const auto& [key, value] : dictionary) {
+    if (text.size() > 1) text += ',';
+    text += json_text(nlohmann::json(key)) + ':' + json_text(value);
   }
-  return nullptr;  // a newer session's key of a type that is not ours to know
+  return text + '}';
 }
 
 }  // namespace
@@ -178,11 +229,16 @@ Dictionary merged(const manager::Tunnel& tunnel, const Dictionary* of_session) {
 }
 
 Dictionary without_details(Dictionary status) {
-  const auto strip = [&status](const char* list, std::initializer_list<const char*> keys) {
-    auto items = get<std::vector<Dictionary>>(status, list);
-    for (Dictionary& item : items)
-      for (const char* key : keys) item.erase(key);
-    if (status.contains(list)) status[list] = sdbus::Variant(items);
+  const auto strip = [&status](const char* list, std::initializer_list<std::string_view> keys) {
+    const auto at = status.find(list);
+    if (at == status.end() || !at->second.containsValueOfType<Items>()) return;
+    Items items = at->second.get<Items>();
+    for (Item& item : items.list)
+      std::erase_if(item, [&](const auto& entry) {
+        return std::ranges::find(keys, entry.first) != keys.end();
+      });
+    at->second =
+        sdbus::Variant(ItemSource{items.list.size(), [&](std::size_t i) { return items.list[i]; }});
   };
   strip("peers", {"endpoint", "configured-endpoint", "public-key"});
   strip("drops", {"last"});
@@ -192,12 +248,14 @@ Dictionary without_details(Dictionary status) {
 
 std::string to_json(const std::vector<Dictionary>& tunnels,
                     std::chrono::system_clock::time_point now) {
-  nlohmann::json document{{"schema", "vpnctl.status/1"}};
-  document["generated"] =
-      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
-  document["tunnels"] = nlohmann::json::array();
-  for (const Dictionary& tunnel : tunnels) document["tunnels"].push_back(to_json(tunnel));
-  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string list;
+  for (const Dictionary& tunnel : tunnels) {
+    if (!list.empty()) list += ',';
+    list += json_text(tunnel);
+  }
+  return fmt::format(
+      R"({{"schema":"vpnctl.status/1","generated":"{:%Y-%m-%dT%H:%M:%SZ}","tunnels":[{}]}})",
+      fmt::gmtime(std::chrono::system_clock::to_time_t(now)), list);
 }
 
 }  // namespace vpntun::bus

@@ -1,6 +1,9 @@
-// A session's status for many property getters: read once for each turn of the loop. Called by the
-// session's objects. Thread: control.
+// A session's status for many property getters: read once for each turn of the loop, and not kept
+// longer, for it is large where there are many peers. Called by the session's objects. Thread:
+// control.
 #pragma once
+
+#include <optional>
 
 #include "service/loop.h"
 #include "session/session.h"
@@ -9,18 +12,21 @@ namespace vpntun::bus {
 
 class StatusSource {
  public:
-  StatusSource(const session::Session& session, const service::Loop& loop)
-      : session_(session), loop_(loop), status_(session.status()), read_at_(loop.now()) {}
+  StatusSource(const session::Session& session, service::Loop& loop)
+      : session_(session), turn_(loop.add_post([this] { status_.reset(); })) {}
+  // The loop calls back into this object.
+  StatusSource(const StatusSource&) = delete;
+  StatusSource& operator=(const StatusSource&) = delete;
 
-  const session::Status& now();
+  // Valid until the turn ends, or again().
+  const session::Status& now() { return status_ ? *status_ : again(); }
   // The same after a change that the session told of.
-  const session::Status& again();
+  const session::Status& again() { return status_.emplace(session_.status()); }
 
  private:
   const session::Session& session_;
-  const service::Loop& loop_;
-  session::Status status_;
-  Instant read_at_;
+  std::optional<session::Status> status_;
+  service::EventSource turn_;
 };
 
 }  // namespace vpntun::bus

@@ -184,6 +184,33 @@ TEST(StatusCodec, TextThatIsNoUtf8OrHasControlCharactersDoesNoHarm) {
   EXPECT_LT(text(known.at("reason").get<Dictionary>(), "text").size(), 4000U);
 }
 
+TEST(StatusCodec, AListIsStrippedAndReadItemByItem) {
+  session::Status status = full_status();
+  status.peers.resize(3, status.peers[0]);
+  for (std::size_t i = 0; i < 3; ++i) status.peers[i].name = std::to_string(i);
+  const Dictionary rest = without_details(to_dictionary(status));
+  const auto peers = rest.at("peers").get<std::vector<Dictionary>>();
+  ASSERT_EQ(peers.size(), 3U);
+  EXPECT_FALSE(peers[2].contains("endpoint"));
+  EXPECT_EQ(text(peers[2], "name"), "2");
+  EXPECT_TRUE(peers[2].at("has-preshared-key").get<bool>());
+  EXPECT_EQ(peers[2].at("persistent-keepalive").get<std::uint16_t>(), 25);
+  EXPECT_EQ(peers[2].at("handshake-attempts").get<std::uint32_t>(), 2U);
+  EXPECT_EQ(peers[2].at("latest-handshake-usec").get<std::uint64_t>(), 1'700'000'000'000'000U);
+  EXPECT_EQ(text(peers[2].at("reason").get<Dictionary>(), "code"), "");
+  const auto document = nlohmann::json::parse(to_json({rest}, {}));
+  EXPECT_EQ(document["tunnels"][0]["peers"][1]["name"], "1");
+  EXPECT_EQ(document["tunnels"][0]["peers"][1]["reason"]["code"], "");
+}
+
+TEST(StatusCodec, WhatANewerSessionSaysOfAPeerIsPassedOver) {
+  const std::vector<Dictionary> peers{{{"name", sdbus::Variant(std::string("u"))},
+                                       {"odd", sdbus::Variant(std::map<std::string, double>{})}}};
+  const Dictionary status{{"peers", sdbus::Variant(peers)}, {"drops", sdbus::Variant(7.0)}};
+  const auto tunnel = nlohmann::json::parse(to_json({without_details(status)}, {}))["tunnels"][0];
+  EXPECT_EQ(tunnel["peers"][0], (nlohmann::json{{"name", "u"}}));
+}
+
 TEST(StatusCodec, AValueOfAnUnknownTypeIsNull) {
   const Dictionary odd{{"odd", sdbus::Variant(std::map<std::string, std::uint8_t>{})}};
   EXPECT_TRUE(nlohmann::json::parse(to_json({odd}, {}))["tunnels"][0]["odd"].is_null());
