@@ -72,6 +72,7 @@ BENCHMARK(lookup_v4)
     ->Args({1, 1})
     ->Args({1'000, 64})
     ->Args({1'000, 1'000})
+    ->Args({10'000, 10'000})
     ->Args({100'000, 64})
     ->Args({100'000, 100'000});
 BENCHMARK(lookup_v6)

@@ -1,6 +1,7 @@
 // What the WireGuard protocol costs without I/O: packets, handshakes, and peers that are idle.
 // Google Benchmark; run by tests/bench/run, built optimised.
 #include "wg/device.h"
+#include "wg/index_table.h"
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>
@@ -120,10 +121,23 @@ void find_peer(benchmark::State& state) {
   }
 }
 
+void find_index(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  IndexTable table(crypto::random_bytes);
+  std::vector<IndexTable::Lease> leases;
+  for (PeerId peer = 0; peer < count; ++peer) leases.push_back(table.take(peer));
+  std::size_t at = 0;
+  for (auto turn : state) {
+    benchmark::DoNotOptimize(table.find(leases[at].index()));
+    at = (at + 1) % count;
+  }
+}
+
 BENCHMARK(seal)->Arg(64)->Arg(1420);
 BENCHMARK(open)->Arg(64)->Arg(1420);
 BENCHMARK(handshake);
 BENCHMARK(find_peer)->Arg(1)->Arg(1'000)->Arg(10'000);
+BENCHMARK(find_index)->Arg(1)->Arg(1'000)->Arg(10'000);
 
 }  // namespace
 }  // namespace vpntun::wg
