@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "os/link.h"
 #include "os/netns.h"
+#include "os/tun_reader.h"
+#include "os/tun_writer.h"
 
 namespace vpntun::os {
 namespace {
@@ -88,29 +90,72 @@ UniqueFd open_device() {
   }
 }
 
+// linux/if_tun.h of Debian 12 does not have them.
+constexpr unsigned kUdp4Segments = 0x20;  // TUN_F_USO4
+constexpr unsigned kUdp6Segments = 0x40;  // TUN_F_USO6
+
+// Says into which superpackets the kernel may leave packets for us. The descriptor has
+// IFF_VNET_HDR.
+std::vector<TunOffload> set_offloads(int fd, const TunOptions& options) {
+  constexpr unsigned kTcp = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  constexpr unsigned kUdp = kUdp4Segments | kUdp6Segments;
+  std::vector<TunOffload> offloads{{.name = "tun-tcp"}, {.name = "tun-udp"}};
+  unsigned taken = 0;
+  const auto add = [&](TunOffload& offload, bool wanted, unsigned flags) {
+    offload.on = wanted && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | taken | flags) == 0;
+    if (offload.on) taken |= flags;
+    if (!offload.on) offload.reason = wanted ? std::strerror(errno) : "forbidden";
+  };
+  add(offloads[0], options.tcp_superpackets, kTcp);
+  add(offloads[1], options.udp_superpackets, kUdp);
+  // A refused call changes nothing; an adopted descriptor may have had more.
+  ::ioctl(fd, TUNSETOFFLOAD, taken == 0 ? 0 : TUN_F_CSUM | taken);
+  return offloads;
+}
+
+std::vector<TunOffload> no_offloads(const std::string& reason) {
+  return {{.name = "tun-tcp", .reason = reason}, {.name = "tun-udp", .reason = reason}};
+}
+
 }  // namespace
 
-Tun::Tun(UniqueFd fd, std::string name, unsigned index)
-    : fd_(std::move(fd)), name_(std::move(name)), index_(index) {}
+Tun::Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind,
+         std::vector<TunOffload> offloads, bool with_header)
+    : fd_(std::move(fd)), name_(std::move(name)), index_(index), offloads_(std::move(offloads)) {
+  const packet::Layer layer = kind == TunKind::kTun ? packet::Layer::kIp : packet::Layer::kEthernet;
+  const packet::Coalescer::Mergeable mergeable{
+      .tcp4 = offloads_[0].on, .tcp6 = offloads_[0].on, .udp = offloads_[1].on};
+  reader_ = std::make_unique<TunReader>(layer, with_header);
+  writer_ = std::make_unique<TunWriter>(layer, with_header, mergeable);
+}
 
-Tun Tun::open(const std::string& name_pattern, TunKind kind) {
+Tun::Tun(Tun&&) noexcept = default;
+Tun& Tun::operator=(Tun&&) noexcept = default;
+Tun::~Tun() = default;
+
+Tun Tun::open(const std::string& name_pattern, TunKind kind, const TunOptions& options) {
   if (!is_name_pattern(name_pattern))
     throw Error(ErrorKind::kInvalidArguments, "\"{}\" is no interface name", name_pattern);
   UniqueFd fd = open_device();
   ifreq request{};
   name_pattern.copy(request.ifr_name, IFNAMSIZ - 1);
   // IFF_TUN_EXCL (0x8000) makes the 16 bits negative in the kernel's signed field.
-  const unsigned flags = (kind == TunKind::kTun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_TUN_EXCL;
+  const bool with_header = options.tcp_superpackets || options.udp_superpackets;
+  const unsigned flags = (kind == TunKind::kTun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_TUN_EXCL |
+                         (with_header ? IFF_VNET_HDR : 0);
   request.ifr_flags = static_cast<short>(flags);
   if (::ioctl(fd.get(), TUNSETIFF, &request) < 0) throw_create_error(errno, name_pattern, kind);
 
   const std::string name(request.ifr_name);
   const unsigned index = ::if_nametoindex(name.c_str());
   if (index == 0) throw_errno(errno, fmt::format("find the new interface {}", name));
-  return Tun(std::move(fd), name, index);
+  std::vector<TunOffload> offloads =
+      with_header ? set_offloads(fd.get(), options) : no_offloads("forbidden");
+  return Tun(std::move(fd), name, index, kind, std::move(offloads), with_header);
 }
 
-Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind) {
+Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind,
+               const TunOptions& options) {
   if (!is_tun_device(fd.get())) throw Error(ErrorKind::kFailed, "it is no TUN descriptor");
   ifreq request{};
   if (::ioctl(fd.get(), TUNGETIFF, &request) < 0)
@@ -120,7 +165,7 @@ Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind) {
   if (((flags & IFF_TUN) != 0) != (kind == TunKind::kTun))
     throw Error(ErrorKind::kFailed, "{} is of the other kind (TUN, TAP)", name);
   // IFF_NO_PI cannot be asked for: its bit has another meaning here (IFF_NOFILTER).
-  if ((flags & (IFF_VNET_HDR | IFF_MULTI_QUEUE)) != 0)
+  if ((flags & IFF_MULTI_QUEUE) != 0)
     throw Error(ErrorKind::kFailed, "packets of {} have another form", name);
   if (!fits(name, name_pattern))
     throw Error(ErrorKind::kFailed, "its interface is {}, not {}", name, name_pattern);
@@ -130,41 +175,19 @@ Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind) {
   if (index == 0) throw_errno(errno, fmt::format("find the interface {}", name));
   if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0)
     throw_errno(errno, "set the mode of a TUN descriptor");
-  return Tun(std::move(fd), name, index);
+  const bool with_header = (flags & IFF_VNET_HDR) != 0;
+  std::vector<TunOffload> offloads =
+      with_header ? set_offloads(fd.get(), options)
+                  : no_offloads(fmt::format("{} was opened without it", name));
+  return Tun(std::move(fd), name, index, kind, std::move(offloads), with_header);
 }
 
 packet::Reading Tun::receive(packet::Batch& batch) noexcept {
-  slab_.clear();
-  while (!batch.full() && slab_.fits(packet::kMaxPacket)) {
-    const std::span<std::uint8_t> room = slab_.room().first(packet::kMaxPacket);
-    const ssize_t length = ::read(fd_.get(), room.data(), room.size());
-    if (length >= 0) {
-      batch.append_view(slab_.take(static_cast<std::size_t>(length)));
-      continue;
-    }
-    if (errno == EINTR) continue;
-    // EBADFD: the interface was deleted. Anything else (EAGAIN, EIO while it is down) passes.
-    const bool gone = errno == EBADFD || errno == ENODEV;
-    return gone ? packet::Reading::kGone : packet::Reading::kDrained;
-  }
-  return packet::Reading::kMore;
+  return reader_->read(fd_.get(), batch);
 }
 
 void Tun::send(packet::Batch& batch) noexcept {
-  for (packet::Packet& packet : batch.packets()) {
-    ssize_t written = -1;
-    do {
-      written = ::write(fd_.get(), packet.bytes.data(), packet.bytes.size());
-    } while (written < 0 && errno == EINTR);
-    if (written >= 0) {
-      packet.verdict = packet::SendVerdict::kSent;
-    } else if (errno == EAGAIN) {
-      packet.verdict = packet::SendVerdict::kWouldBlock;
-    } else {
-      packet.verdict = packet::SendVerdict::kRefused;
-      packet.error_number = errno;
-    }
-  }
+  writer_->write(fd_.get(), batch);
 }
 
 void delete_interface(int tun_fd) noexcept {

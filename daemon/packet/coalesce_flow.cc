@@ -14,6 +14,12 @@ constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Header = 40;
 constexpr std::uint8_t kNeverMerged = TcpView::kSyn | TcpView::kRst | TcpView::kUrg | TcpView::kCwr;
 
+constexpr unsigned kDontFragment = 0x4000;
+
+std::uint16_t word(std::span<const std::uint8_t> bytes, std::size_t offset) noexcept {
+  return load_be<std::uint16_t>(&bytes[offset]);
+}
+
 bool equal(const FlowPacket& a, const FlowPacket& b, std::size_t offset,
            std::size_t length) noexcept {
   return std::memcmp(&a.bytes[offset], &b.bytes[offset], length) == 0;
@@ -62,18 +68,27 @@ FlowKind read_udp(FlowPacket& packet) noexcept {
                                                                      : FlowKind::kAlone;
 }
 
-FlowKind read_ip(FlowPacket& packet) noexcept {
-  const auto ip = IpView::parse(packet.bytes.subspan(packet.network));
-  if (!ip || ip->is_fragment()) return FlowKind::kObscure;
-  packet.v4 = ip->is_v4();
-  if (ip->header_length() != (packet.v4 ? kIpv4Header : kIpv6Header)) return FlowKind::kObscure;
-  packet.tcp = ip->protocol() == kProtocolTcp;
-  if (!packet.tcp && ip->protocol() != kProtocolUdp) return FlowKind::kNone;
-  packet.transport = static_cast<std::uint8_t>(packet.network + ip->header_length());
-  packet.id = packet.v4 ? static_cast<std::uint16_t>(ip->id()) : 0;
+FlowKind read_transport(FlowPacket& packet, std::uint8_t protocol, std::size_t offset) noexcept {
+  packet.tcp = protocol == kProtocolTcp;
+  if (!packet.tcp && protocol != kProtocolUdp) return FlowKind::kNone;
+  packet.transport = static_cast<std::uint8_t>(packet.network + offset);
   const FlowKind kind = packet.tcp ? read_tcp(packet) : read_udp(packet);
   if (kind != FlowKind::kObscure) packet.hash = hash_of(packet);
   return kind;
+}
+
+FlowKind read_ip(FlowPacket& packet) noexcept {
+  const auto bytes = packet.bytes.subspan(packet.network);
+  // What nearly every packet is: without options, whole, and no fragment.
+  if (bytes.size() >= kIpv4Header && bytes[0] == 0x45 && word(bytes, 2) == bytes.size() &&
+      (word(bytes, 6) & ~kDontFragment) == 0) {
+    packet.v4 = true;
+    packet.id = word(bytes, 4);
+    return read_transport(packet, bytes[9], kIpv4Header);
+  }
+  const auto ip = IpView::parse(bytes);
+  if (!ip || ip->is_v4() || ip->header_length() != kIpv6Header) return FlowKind::kObscure;
+  return read_transport(packet, ip->protocol(), kIpv6Header);
 }
 
 // A frame that carries IP, without padding; anything else has no flow, or an obscure one.

@@ -7,6 +7,7 @@
 #include "base/wire.h"
 #include "bytes.h"
 #include "packet/checksum.h"
+#include "packet/ethernet.h"
 #include "packet/ip_view.h"
 #include "packet/vnet_header.h"
 
