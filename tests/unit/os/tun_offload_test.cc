@@ -316,7 +316,7 @@ TEST_F(TunPair, AFlowIsWrittenAtOnce) {
   writer.write(ours_.get(), batch);
   const std::vector<Bytes> written = arrived();
   ASSERT_EQ(written.size(), 2u);
-  EXPECT_EQ(written[0].size(), packet::kVnetHeader + 40 + 10 * 1000);
+  EXPECT_EQ(written[0].size(), packet::kVnetHeader + 40 + 10'000u);
   EXPECT_EQ(written[0][1], 1) << "VIRTIO_NET_HDR_GSO_TCPV4";
   Bytes alone(packet::kVnetHeader);
   packet::append(alone, packet::lab_ping());
