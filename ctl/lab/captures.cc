@@ -1,6 +1,7 @@
 #include "ctl/lab/captures.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 
 #include "base/error.h"
@@ -44,6 +45,8 @@ bool matches_ip(const Pattern& pattern, std::span<const std::uint8_t> bytes) {
       return tcp && !tcp->payload().empty();
     case Pattern::What::kArpRequest:
     case Pattern::What::kBytes:
+    case Pattern::What::kContains:
+    case Pattern::What::kWireguardData:
       return false;
   }
   return false;
@@ -56,6 +59,13 @@ bool matches_arp(const Pattern& pattern, std::span<const std::uint8_t> frame) {
   return arp && arp->operation() == packet::ArpView::kRequest &&
          (pattern.source.empty() || arp->sender_ip().to_string() == pattern.source) &&
          (pattern.destination.empty() || arp->target_ip().to_string() == pattern.destination);
+}
+
+// Paper, section 5.4.6: type 4 and three zeros, the receiver, a counter; then what is encrypted.
+bool is_wireguard_data(std::span<const std::uint8_t> datagram) {
+  constexpr std::array<std::uint8_t, 4> kType{4, 0, 0, 0};
+  constexpr std::size_t kKeepalive = 32;  // header and tag
+  return datagram.size() > kKeepalive && std::equal(kType.begin(), kType.end(), datagram.begin());
 }
 
 }  // namespace
@@ -90,6 +100,10 @@ bool Pattern::matches(const Seen& seen) const {
   }
   if (what == What::kBytes)
     return std::equal(seen.bytes.begin(), seen.bytes.end(), bytes.begin(), bytes.end());
+  if (what == What::kContains)
+    return std::search(seen.bytes.begin(), seen.bytes.end(), bytes.begin(), bytes.end()) !=
+           seen.bytes.end();
+  if (what == What::kWireguardData) return is_wireguard_data(tunnel_payload(seen.ip()));
   return !inner.empty() && matches_ip(*this, inner);
 }
 
@@ -99,6 +113,19 @@ Pattern echo_request(std::string_view source, std::string_view destination) {
 
 Pattern echo_reply(std::string_view source, std::string_view destination) {
   return {Pattern::What::kEchoReply, std::string(source), std::string(destination)};
+}
+
+Pattern containing(std::string_view bytes) {
+  Pattern pattern;
+  pattern.what = Pattern::What::kContains;
+  pattern.bytes = bytes;
+  return pattern;
+}
+
+Pattern wireguard_data() {
+  Pattern pattern;
+  pattern.what = Pattern::What::kWireguardData;
+  return pattern;
 }
 
 Pattern in_tunnel(Pattern pattern) {

@@ -43,13 +43,15 @@ struct Pattern {
     kTcp,
     kTcpWithPayload,
     kArpRequest,
-    kBytes
+    kBytes,
+    kContains,
+    kWireguardData
   };
   What what = What::kAny;
   std::string source;
   std::string destination;
   bool in_tunnel = false;  // it lies in a UDP datagram of the tunnel
-  std::string bytes = {};  // with kBytes: the whole packet
+  std::string bytes = {};  // with kBytes: the whole packet; with kContains: a part of it
 
   bool matches(const Seen& seen) const;
 };
@@ -57,6 +59,11 @@ struct Pattern {
 Pattern echo_request(std::string_view source, std::string_view destination);
 Pattern echo_reply(std::string_view source, std::string_view destination);
 Pattern in_tunnel(Pattern pattern);
+// A packet with these bytes anywhere in it.
+Pattern containing(std::string_view bytes);
+// A datagram of the tunnel that is transport data of WireGuard (type 4) and carries a packet: no
+// keepalive.
+Pattern wireguard_data();
 
 class Captures {
  public:

@@ -130,7 +130,10 @@ int run(int argc, char** argv) {
   });
   app.add_subcommand("list", "the tasks")->callback([&] { code = list_tasks(); });
   CLI::App* run_verb = app.add_subcommand("run", "perform a task and check what must be seen");
-  run_verb->add_option("task", chosen.run.which, "1 2a 2b 2c 2d 3 4 5 6 7 8 9, or all")->required();
+  run_verb
+      ->add_option("task", chosen.run.which,
+                   "1 2a 2b 2c 2d 3 4 5 6 7 8 9, or all of these; encrypt")
+      ->required();
   run_verb->add_flag("--step", chosen.run.task.step, "wait for Enter before each step");
   run_verb->add_flag("--keep", chosen.run.keep, "leave the lab up, as the task left it");
   run_verb->add_option("--out", chosen.run.out, "leave trace.pcapng and story.md in this folder");

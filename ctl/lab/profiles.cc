@@ -1,9 +1,13 @@
 #include "ctl/lab/profiles.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/unique_fd.h"
 #include "ctl/lab/folder.h"
 #include "ctl/lab/topology.h"
 
@@ -16,11 +20,11 @@ std::string list(const std::vector<std::string>& texts) {
   return "[" + all + "]";
 }
 
-std::string head(const std::string& description, config::Kind kind) {
+std::string head(const std::string& description, config::Kind kind, bool encrypted) {
   return fmt::format(
       "version = 1\ndescription = \"{}\"\n\n"
-      "[tunnel]\nkind = \"{}\"\nencryption = \"none\"\n\n",
-      description, word_of(kind));
+      "[tunnel]\nkind = \"{}\"\nencryption = \"{}\"\n\n",
+      description, word_of(kind), encrypted ? "wireguard" : "none");
 }
 
 std::string netns(Host host) {
@@ -42,37 +46,50 @@ std::string routes_line(const std::optional<std::vector<std::string>>& routes) {
   return fmt::format("routes = {}\n", routes->empty() ? "\"off\"" : list(*routes));
 }
 
+std::string private_key_line(const std::optional<Keys>& keys) {
+  return keys ? fmt::format("private-key = \"{}\"\n", keys->own.expose_text()) : "";
+}
+
+std::string public_key_line(const std::optional<Keys>& keys) {
+  return keys ? fmt::format("public-key = \"{}\"\n", keys->other.to_string()) : "";
+}
+
 }  // namespace
 
 std::string to_toml(const ClientProfile& profile) {
-  std::string text = head("The lab, host U", profile.kind);
+  std::string text = head("The lab, host U", profile.kind, profile.keys.has_value());
   text += fmt::format("[interface]\nname = \"{}\"\n", profile.interface);
   text += address_line(profile.addresses);
   if (!profile.up) text += "up = false\n";
+  text += private_key_line(profile.keys);
   if (profile.routes) text += "\n[routing]\n" + routes_line(profile.routes);
   text += netns(Host::kU);
   if (!profile.peer) return text;
   text +=
       fmt::format("\n[[peer]]\nname = \"server\"\nendpoint = \"{}:{}\"\n", kServerOutside, kPort);
-  return text + allowed_line(profile.kind, profile.allowed_ips);
+  return text + public_key_line(profile.keys) + allowed_line(profile.kind, profile.allowed_ips);
 }
 
 std::string to_toml(const ServerProfile& profile) {
-  std::string text = head("The lab, the VPN server", profile.kind);
+  std::string text = head("The lab, the VPN server", profile.kind, profile.keys.has_value());
   text += fmt::format("[interface]\nname = \"{}%d\"\n", word_of(profile.kind));
   text += address_line(profile.addresses);
   text += fmt::format("listen-port = {}\n", kPort);
+  text += private_key_line(profile.keys);
   text += "\n[routing]\n";
   text += profile.forwarding ? "forwarding = [\"eth1\"]\n" : "forwarding = false\n";
   text += routes_line(profile.routes) + netns(Host::kServer);
   text += "\n[[peer]]\nname = \"u\"\nendpoint = \"learn\"\n";
-  return text + allowed_line(profile.kind, profile.allowed_ips);
+  return text + public_key_line(profile.keys) + allowed_line(profile.kind, profile.allowed_ips);
 }
 
 void write_profile(const std::string& folder, const std::string& name, const std::string& text) {
   // Renamed into place, so that the manager never sees half of it.
   const std::string fresh = fmt::format("{}/.{}.new", folder, name);
   const std::string path = fmt::format("{}/{}.toml", folder, name);
+  // It may have a key, so it is made private first.
+  const UniqueFd made(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!made) throw_errno(errno, "write " + fresh);
   write_file(fresh, text);
   std::error_code failure;
   std::filesystem::rename(fresh, path, failure);

@@ -7,8 +7,15 @@
 #include <vector>
 
 #include "config/profile.h"
+#include "crypto/key.h"
 
 namespace vpntun::lab {
+
+// With keys the tunnel is encrypted: an end's own, and that of the other.
+struct Keys {
+  crypto::SecretKey own;
+  crypto::PublicKey other;
+};
 
 // What a task varies about one end. Unset: as in the base state.
 struct ClientProfile {
@@ -19,6 +26,7 @@ struct ClientProfile {
   bool peer = true;
   std::vector<std::string> allowed_ips = {"192.168.53.0/24", "192.168.60.0/24"};
   std::optional<std::vector<std::string>> routes;  // none: automatic
+  std::optional<Keys> keys;                        // none: not encrypted
 };
 
 struct ServerProfile {
@@ -27,6 +35,7 @@ struct ServerProfile {
   bool forwarding = true;
   std::vector<std::string> allowed_ips = {"192.168.53.99/32"};
   std::optional<std::vector<std::string>> routes;
+  std::optional<Keys> keys;
 };
 
 std::string to_toml(const ClientProfile& profile);
@@ -37,7 +46,7 @@ inline constexpr const char* kServerTunnelName = "lab-server";
 
 // lab.toml and lab-server.toml, and no other profile. Throws Error.
 void write_base_profiles(const std::string& folder);
-// One profile, replaced as a whole at once. Throws Error.
+// One profile, replaced as a whole at once; nobody else may read it. Throws Error.
 void write_profile(const std::string& folder, const std::string& name, const std::string& text);
 
 }  // namespace vpntun::lab

@@ -21,6 +21,7 @@ struct Task {
   const char* number;
   const char* title;
   void (*perform)(Stage&);
+  bool in_all = true;  // one of the nine
 };
 
 constexpr std::array kTasks = {
@@ -36,12 +37,13 @@ constexpr std::array kTasks = {
     Task{"7", "V's route back", task_7},
     Task{"8", "a wrong address on the TUN interface", task_8},
     Task{"9", "TAP: Ethernet through the tunnel", task_9},
+    Task{"encrypt", "task 5 again, encrypted", task_encrypt, false},
 };
 
 std::vector<const Task*> chosen_tasks(const std::string& which) {
   std::vector<const Task*> chosen;
   for (const Task& task : kTasks) {
-    if (which == "all" || which == task.number) chosen.push_back(&task);
+    if ((which == "all" && task.in_all) || which == task.number) chosen.push_back(&task);
   }
   if (chosen.empty())
     throw Error(ErrorKind::kInvalidArguments, "there is no task {}: vpnctl lab list", which);
@@ -132,7 +134,7 @@ int run_tasks(const Folder& folder, const RunOptions& options) {
 }
 
 int list_tasks() {
-  for (const Task& task : kTasks) fmt::print("{:<4} {}\n", task.number, task.title);
+  for (const Task& task : kTasks) fmt::print("{:<8} {}\n", task.number, task.title);
   return 0;
 }
 

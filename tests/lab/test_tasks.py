@@ -13,7 +13,7 @@ def tshark(*arguments):
 
 
 def test_list_has_every_task(lab):
-    assert [line.split()[0] for line in lab.ok("list").splitlines()] == TASKS
+    assert [line.split()[0] for line in lab.ok("list").splitlines()] == [*TASKS, "encrypt"]
 
 
 def test_all_tasks_twice_with_records(lab, tmp_path):
@@ -36,6 +36,26 @@ def test_the_trace_of_a_ping_has_all_three_hosts(lab, tmp_path):
     assert {"v:eth0", "server:eth1", "server:tun0", "u:tun0"} <= set(shown)
     outer = tshark("-r", trace, "-T", "fields", "-e", "frame.interface_name", "-Y", "udp.port == 9090").stdout.split()
     assert set(outer) == {"u:eth0", "server:eth0"}
+
+
+def test_encrypted_the_words_are_on_the_wire_no_more(lab_up, tmp_path):
+    said = lab_up.ok("run", "encrypt", "--out", str(tmp_path))
+    assert "everything seen" in said and (tmp_path / "story.md").read_text().startswith("# Task encrypt: ")
+    fields = tshark("-r", str(tmp_path / "trace.pcapng"), "-d", "udp.port==9090,wg", "-T", "fields", "-e", "frame.number",
+                    "-e", "frame.interface_name", "-e", "wg.type", "-Y", "udp.port == 9090").stdout
+    outer = [line.split("\t") for line in fields.splitlines()]
+    # A plain datagram begins with the 0x45 of an IPv4 header, which is no type.
+    first = next(int(number) for number, _, kind in outer if kind == "1")
+    assert {"4"} < {kind for number, _, kind in outer if int(number) >= first} <= {"1", "2", "4"}
+    words = tshark("-r", str(tmp_path / "trace.pcapng"), "-T", "fields", "-e", "frame.number", "-e", "frame.interface_name",
+                   "-Y", 'frame contains "hello V, it is U"').stdout
+    places = [line.split("\t") for line in words.splitlines()]
+    wire = {"u:eth0", "server:eth0"}
+    assert wire <= {place for number, place in places if int(number) < first}
+    after = {place for number, place in places if int(number) > first}
+    assert after and not wire & after
+    profile = (tmp_path / "lab" / "profiles" / "lab.toml").read_text()
+    assert 'encryption = "none"' in profile and "key" not in profile  # the keys are gone with the task
 
 
 def test_a_run_in_a_lab_that_is_up_leaves_it_in_its_base_state(lab_up):

@@ -18,5 +18,6 @@ void task_6(Stage& stage);
 void task_7(Stage& stage);
 void task_8(Stage& stage);
 void task_9(Stage& stage);
+void task_encrypt(Stage& stage);
 
 }  // namespace vpntun::lab
