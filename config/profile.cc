@@ -19,6 +19,18 @@ std::string_view word_of(Encryption encryption) noexcept {
   return encryption == Encryption::kNone ? "none" : "wireguard";
 }
 
+std::string_view word_of(KillSwitch kill_switch) noexcept {
+  switch (kill_switch) {
+    case KillSwitch::kOff:
+      return "off";
+    case KillSwitch::kWhileUp:
+      return "while-up";
+    case KillSwitch::kAlways:
+      break;
+  }
+  return "always";
+}
+
 bool is_tunnel_name(std::string_view name) noexcept {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

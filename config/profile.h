@@ -146,6 +146,7 @@ struct Profile {
 // As in the profile: "tun", "tap"; "none", "wireguard".
 std::string_view word_of(Kind kind) noexcept;
 std::string_view word_of(Encryption encryption) noexcept;
+std::string_view word_of(KillSwitch kill_switch) noexcept;  // "off", "while-up", "always"
 
 // A tunnel name: [a-zA-Z0-9_.-]{1,64}, not starting with a dot or a dash.
 bool is_tunnel_name(std::string_view name) noexcept;

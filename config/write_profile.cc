@@ -112,8 +112,7 @@ std::string routing_text(const Profile& profile) {
   if (routing.unrouted_family == UnroutedFamily::kAllow) table.add_text("unrouted-family", "allow");
   Table kill_switch("[routing.kill-switch]");
   if (routing.kill_switch != KillSwitch::kOff)
-    kill_switch.add_text("mode",
-                         routing.kill_switch == KillSwitch::kAlways ? "always" : "while-up");
+    kill_switch.add_text("mode", word_of(routing.kill_switch));
   kill_switch.add_flag("allow-lan", routing.kill_switch_allows_lan, false);
   return table.text() + kill_switch.text();
 }

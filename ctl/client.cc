@@ -185,13 +185,15 @@ void Client::take_changes() {
   });
 }
 
-UniqueFd Client::capture(const std::string& tunnel, std::uint32_t snaplen) {
+UniqueFd Client::capture(const std::string& tunnel, std::uint32_t snaplen, bool secrets) {
   const std::string session =
       asked("capture", tunnel, [&] { return bus_->tunnel("capture", tunnel).SessionBusName(); });
   Options options;
   if (snaplen != 0) options["snaplen"] = sdbus::Variant(snaplen);
-  sdbus::UnixFd stream = asked_session(
-      "capture", tunnel, [&] { return Diagnostics(*bus_->connection, session).Capture(options); });
+  sdbus::UnixFd stream = asked_session("capture", tunnel, [&] {
+    Diagnostics diagnostics(*bus_->connection, session);
+    return secrets ? diagnostics.CaptureWithSecrets(options) : diagnostics.Capture(options);
+  });
   return UniqueFd(stream.release());
 }
 

@@ -86,8 +86,8 @@ class Client {
   // Takes in what was told.
   void take_changes();
 
-  // The pcapng stream. snaplen: bytes kept of each packet, 0 all.
-  UniqueFd capture(const std::string& tunnel, std::uint32_t snaplen);
+  // The pcapng stream. snaplen: bytes kept of each packet, 0 all. secrets: with the keys.
+  UniqueFd capture(const std::string& tunnel, std::uint32_t snaplen, bool secrets);
   // Writes the content of a sealed memfd into the tunnel's interface as one packet.
   void inject(const std::string& tunnel, const UniqueFd& packet);
 

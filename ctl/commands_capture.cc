@@ -1,6 +1,7 @@
 // capture: the packets of a tunnel as text, or as pcapng into a file.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,13 +27,18 @@ constexpr std::chrono::milliseconds kQuiet{200};
 // The file of --write: takes whole blocks only, so that it is complete whenever we end.
 class CaptureFile {
  public:
-  explicit CaptureFile(const std::string& path) : name_(path) {
+  // secret: nobody else may have the file open, or a way to it.
+  CaptureFile(const std::string& path, bool secret) : name_(path) {
     if (path == "-") {
       fd_.reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
     } else {
       // Inner packets are the user's own affair.
-      fd_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      const int which = secret ? O_EXCL | O_NOFOLLOW : O_TRUNC;
+      fd_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | which, 0600));
     }
+    if (!fd_ && secret && errno == EEXIST)
+      throw Failure(1,
+                    fmt::format("{} is there already: secrets go into a new file", escaped(name_)));
     if (!fd_) fail("open");
   }
 
@@ -65,7 +71,7 @@ class Capture {
  public:
   Capture(const Options& options, const Console& console)
       : options_(options), console_(console), text_(options.hex_dump) {
-    if (!options.write_file.empty()) file_.emplace(options.write_file);
+    if (!options.write_file.empty()) file_.emplace(options.write_file, options.with_secrets);
   }
 
   bool enough() const { return options_.count != 0 && text_.packets() >= options_.count; }
@@ -144,9 +150,23 @@ void check_options(const Options& options) {
     throw Failure(kExitUsage, "--hex and --write exclude each other: the file has all bytes");
   if (options.write_file.empty() && options.snaplen != 0)
     throw Failure(kExitUsage, "--snaplen goes with --write: text needs whole packets");
+  if (options.with_secrets && options.write_file.empty())
+    throw Failure(kExitUsage, "--with-secrets goes with --write: keys are not for reading",
+                  "For Wireshark: vpnctl capture NAME --with-secrets -w FILE");
+  if (options.with_secrets && options.snaplen != 0)
+    throw Failure(
+        kExitUsage,
+        "--with-secrets and --snaplen exclude each other: a packet that was cut cannot be "
+        "decrypted");
   if (options.json)
     throw Failure(kExitUsage, "capture has no JSON form",
                   "For programs: vpnctl capture NAME -w FILE (pcapng)");
+}
+
+// No core dump, and no debugger of another program of the same user.
+void keep_secrets(const Options& options, const Console& console) {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (options.write_file == "-") warn_of_readers(console);
 }
 
 }  // namespace
@@ -155,10 +175,16 @@ int capture(const Options& options, const Console& console) {
   check_options(options);
   const StopSignal stop;
   Client client(std::chrono::seconds(options.timeout_seconds));
-  const UniqueFd stream = client.capture(options.names.front(), options.snaplen);
+  if (options.with_secrets) keep_secrets(options, console);
+  const UniqueFd stream =
+      client.capture(options.names.front(), options.snaplen, options.with_secrets);
   Capture capture(options, console);
   if (!options.quiet)
     console.err << fmt::format("Capturing {}; Ctrl-C ends.\n", options.names.front()) << std::flush;
+  if (!options.quiet && options.with_secrets)
+    console.err << "Who gets the file gets the tunnel's private key. Each peer's packets can be "
+                   "decrypted from its next handshake on, which follows within seconds.\n"
+                << std::flush;
   follow(stream.get(), capture, deadline_of(options), stop);
   if (!options.quiet) console.err << capture.summary() << std::flush;
   return 0;

@@ -204,7 +204,9 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
   if (tunnel.mtu != 0)
     fields.add("MTU", tunnel.mtu_derivation.empty() ? fmt::format("{}", tunnel.mtu)
                                                     : tunnel.mtu_derivation);
-  fields.add("Routes", fmt::format("{}", fmt::join(tunnel.routes, ", ")));
+  fields.add("Routes",
+             fmt::format("{}{}", fmt::join(tunnel.routes, ", "),
+                         tunnel.table != 0 ? fmt::format(" (table {})", tunnel.table) : ""));
   if (!tunnel.dns_servers.empty())
     fields.add("DNS", fmt::format("{} for {}", fmt::join(tunnel.dns_servers, ", "),
                                   tunnel.dns_domains.empty()
@@ -213,6 +215,10 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
   if (tunnel.forwarding || tunnel.masquerade)
     fields.add("Forwarding", fmt::format("{}{}", tunnel.forwarding ? "on" : "off",
                                          tunnel.masquerade ? ", masquerade on" : ""));
+  if (tunnel.fwmark != 0)
+    fields.add("Mark", fmt::format("{:#x} on the tunnel's own datagrams", tunnel.fwmark));
+  if (!tunnel.kill_switch.empty() && tunnel.kill_switch != "off")
+    fields.add("Kill switch", tunnel.kill_switch);
   fields.add("Traffic", traffic_text(tunnel, rates));
   for (const DropInfo& drop : tunnel.drops)
     fields.add("Dropped", drop_text(drop, now_usec), Colour::kYellow);

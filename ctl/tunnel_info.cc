@@ -115,6 +115,9 @@ TunnelInfo tunnel_of(const json& value) {
   tunnel.pid = number(value, "pid");
   tunnel.forwarding = flag(value, "forwarding", false);
   tunnel.masquerade = flag(value, "masquerade", false);
+  tunnel.fwmark = number(value, "fwmark");
+  tunnel.table = number(value, "table");
+  tunnel.kill_switch = text(value, "kill-switch");
   return tunnel;
 }
 

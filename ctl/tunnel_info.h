@@ -78,6 +78,9 @@ struct TunnelInfo {
   std::uint64_t pid = 0;
   bool forwarding = false;
   bool masquerade = false;
+  std::uint64_t fwmark = 0;  // 0: none
+  std::uint64_t table = 0;   // 0: the main one
+  std::string kill_switch;   // empty: an older daemon
 
   bool running() const { return state == "running" || state == "reloading"; }
   bool encrypted() const { return encryption == "wireguard"; }

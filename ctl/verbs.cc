@@ -136,6 +136,8 @@ void declare_capture(CLI::App& verb, Options& options) {
       ->type_name("BYTES")
       ->check(not_negative);
   verb.add_flag("--hex", options.hex_dump, "Show the bytes of each packet too");
+  verb.add_flag("--with-secrets", options.with_secrets,
+                "With --write: the keys too, for Wireshark to decrypt (who has the file has them)");
 }
 
 void declare_logs(CLI::App& verb, Options& options) {

@@ -57,6 +57,7 @@ struct Options {
   double duration_seconds = 0;  // capture; 0: no end
   std::uint32_t snaplen = 0;    // capture; bytes kept of each packet, 0: all
   bool hex_dump = false;        // capture
+  bool with_secrets = false;    // capture
 
   bool follow = false;                 // logs
   std::optional<std::uint64_t> lines;  // logs

@@ -45,10 +45,12 @@ enum class Event : std::uint8_t {
   kDataPathStuck,
   kReloaded,
   kReloadRefused,
+  kChangedByWg,  // through the control socket
   kDescriptorAdopted,
   kDescriptorDropped,
   kDnsSet,
   kCaptureStarted,
+  kSecretsCaptured,  // and the keys with them
   kCaptureEnded,
   kPacketInjected,
   // The manager.

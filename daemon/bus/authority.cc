@@ -43,6 +43,9 @@ constexpr std::array kRules{
     Rule{"org.vpntun1.Session", "Reload", {Action::kManage, "reload"}},
     Rule{"org.vpntun1.Session", "Status", {Action::kInspectDetails, "status"}},
     Rule{"org.vpntun1.Diagnostics", "Capture", {Action::kCapture, "capture"}},
+    Rule{"org.vpntun1.Diagnostics",
+         "CaptureWithSecrets",
+         {Action::kCaptureSecrets, "capture-with-secrets"}},
     Rule{"org.vpntun1.Diagnostics", "Inject", {Action::kCapture, "inject"}},
 };
 
@@ -103,9 +106,11 @@ std::string_view name_of(Action action) noexcept {
     case Action::kManageUser:
       return "org.vpntun1.manage-user-tunnel";
     case Action::kCapture:
+      return "org.vpntun1.capture";
+    case Action::kCaptureSecrets:
       break;
   }
-  return "org.vpntun1.capture";
+  return "org.vpntun1.capture-secrets";
 }
 
 std::optional<Asked> asked_of(std::string_view interface, std::string_view method) noexcept {

@@ -23,6 +23,7 @@ enum class Action {
   kManage,          // start, stop, restart, reload
   kManageUser,      // the same with a profile that says active-session = true
   kCapture,         // see or forge the packets inside
+  kCaptureSecrets,  // and the keys they are encrypted with
 };
 // "org.vpntun1.inspect"
 std::string_view name_of(Action action) noexcept;

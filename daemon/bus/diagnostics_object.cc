@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -63,6 +64,16 @@ std::vector<std::uint8_t> packet_in(int descriptor) {
   return bytes;
 }
 
+void log_capture(const session::CaptureOptions& wanted, std::uint32_t user) {
+  if (wanted.secrets)
+    log::event(log::Event::kSecretsCaptured, {},
+               "user {} captures packets with the tunnel's private key and the secrets of its "
+               "sessions",
+               user);
+  else
+    log::event(log::Event::kCaptureStarted, {}, "user {} captures packets", user);
+}
+
 }  // namespace
 
 DiagnosticsObject::DiagnosticsObject(Connection& connection, Authority& authority,
@@ -78,23 +89,35 @@ DiagnosticsObject::~DiagnosticsObject() {
 }
 
 void DiagnosticsObject::Capture(sdbus::Result<sdbus::UnixFd>&& result, Dictionary options) {
+  guarded([&] { capture(std::move(result), "Capture", capture_options(options)); });
+}
+
+void DiagnosticsObject::CaptureWithSecrets(sdbus::Result<sdbus::UnixFd>&& result,
+                                           Dictionary options) {
   guarded([&] {
-    const session::CaptureOptions wanted = capture_options(options);
-    const dbus::Caller caller = dbus::caller(getObject());
-    authority_.check(caller, asked_of(INTERFACE_NAME, "Capture"), session_.profile().name,
-                     [this, wanted, reply = Reply(std::move(result))](
-                         const std::optional<sdbus::Error>& refused, std::uint32_t user) {
-                       if (refused) return reply.fail(*refused);
-                       try {
-                         UniqueFd stream = session_.capture(wanted);
-                         log::event(log::Event::kCaptureStarted, {}, "user {} captures packets",
-                                    user);
-                         reply(sdbus::UnixFd(stream.release(), sdbus::adopt_fd));
-                       } catch (...) {
-                         reply.fail(current_to_dbus());
-                       }
-                     });
+    session::CaptureOptions wanted = capture_options(options);
+    if (!wanted.outer)
+      throw Error(ErrorKind::kInvalidArguments, "secrets without the packets that they decrypt");
+    wanted.secrets = true;
+    capture(std::move(result), "CaptureWithSecrets", wanted);
   });
+}
+
+void DiagnosticsObject::capture(sdbus::Result<sdbus::UnixFd>&& result, std::string_view method,
+                                const session::CaptureOptions& wanted) {
+  const dbus::Caller caller = dbus::caller(getObject());
+  authority_.check(caller, asked_of(INTERFACE_NAME, method), session_.profile().name,
+                   [this, wanted, reply = Reply(std::move(result))](
+                       const std::optional<sdbus::Error>& refused, std::uint32_t user) {
+                     if (refused) return reply.fail(*refused);
+                     try {
+                       UniqueFd stream = session_.capture(wanted);
+                       log_capture(wanted, user);
+                       reply(sdbus::UnixFd(stream.release(), sdbus::adopt_fd));
+                     } catch (...) {
+                       reply.fail(current_to_dbus());
+                     }
+                   });
 }
 
 void DiagnosticsObject::inject(int packet, std::uint32_t user, Written written) {

@@ -24,7 +24,11 @@ class DiagnosticsObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Di
 
  private:
   void Capture(sdbus::Result<sdbus::UnixFd>&& result, Dictionary options) override;
+  void CaptureWithSecrets(sdbus::Result<sdbus::UnixFd>&& result, Dictionary options) override;
   void Inject(sdbus::Result<>&& result, sdbus::UnixFd packet, Dictionary options) override;
+
+  void capture(sdbus::Result<sdbus::UnixFd>&& result, std::string_view method,
+               const session::CaptureOptions& wanted);
 
   using Written = std::function<void(const std::optional<sdbus::Error>&)>;
   void inject(int packet, std::uint32_t user, Written written);

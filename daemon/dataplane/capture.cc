@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "crypto/crypto.h"
+#include "dataplane/key_log_text.h"
 #include "packet/build.h"
 
 namespace vpntun::dataplane {
@@ -16,6 +18,9 @@ namespace {
 constexpr std::uint32_t kInner = 0;
 constexpr std::uint32_t kOuter = 1;
 constexpr std::size_t kStatisticsRoom = 256;  // kept free for the two statistics blocks
+// Kept free of packets with secrets, so that a slow reader loses packets rather than the keys to
+// the others: about 200 handshakes.
+constexpr std::size_t kSecretsRoom = std::size_t{64} * 1024;
 
 std::chrono::nanoseconds wall_clock() noexcept {
   timespec now{};
@@ -59,6 +64,10 @@ CaptureTap::CaptureTap(std::uint64_t id, UniqueFd pipe, const CaptureOptions& op
                                       "UDP datagrams that carry them", options.snaplen});
 }
 
+CaptureTap::~CaptureTap() {
+  forget();
+}
+
 void CaptureTap::record(packet::PcapngPacket packet) noexcept {
   if (packet.interface == kInner ? !options_.inner : !options_.outer) return;
   packet.original_length = packet.bytes.size() + packet.more.size();
@@ -69,34 +78,49 @@ void CaptureTap::record(packet::PcapngPacket packet) noexcept {
   }
   last_time_ = packet.time;
   ++seen_[packet.interface];
-  if (make_room(packet::packet_block_size(packet) + kStatisticsRoom))
+  const std::size_t room = kStatisticsRoom + (options_.secrets ? kSecretsRoom : 0);
+  if (make_room(packet::packet_block_size(packet) + room))
     packet::append_packet(pending_, packet);
   else
     ++lost_[packet.interface];
+}
+
+void CaptureTap::record_secrets(std::span<const std::uint8_t> key_log) noexcept {
+  if (make_room(packet::secrets_block_size(key_log) + kStatisticsRoom))
+    packet::append_secrets(pending_, packet::SecretsType::kWireguardKeyLog, key_log);
 }
 
 // Moves what is left to the front only when the buffer is full, so that it never grows.
 bool CaptureTap::make_room(std::size_t bytes) noexcept {
   if (pending_.size() + bytes <= kMaxPending) return true;
   if (pending_.size() - taken_ + bytes > kMaxPending) return false;
-  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken_));
+  const std::span<std::uint8_t> rest = std::span(pending_).subspan(taken_);
+  std::copy(rest.begin(), rest.end(), pending_.begin());
+  const std::size_t kept = rest.size();
+  if (options_.secrets) crypto::wipe(std::span(pending_).subspan(kept));
+  pending_.resize(kept);
   taken_ = 0;
   return true;
 }
 
 bool CaptureTap::flush() noexcept {
-  if (reader_gone) return false;
   report_losses();
-  while (has_pending()) {
+  while (!reader_gone && has_pending()) {
     const ssize_t written =
         ::write(pipe_.get(), pending_.data() + taken_, pending_.size() - taken_);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno == EAGAIN;
-    taken_ += static_cast<std::size_t>(written);
+    if (written < 0 && errno == EAGAIN) return true;
+    if (written < 0) reader_gone = true;
+    taken_ += static_cast<std::size_t>(std::max<ssize_t>(written, 0));
   }
+  forget();
+  return !reader_gone;
+}
+
+void CaptureTap::forget() noexcept {
+  if (options_.secrets) crypto::wipe(pending_);
   pending_.clear();
   taken_ = 0;
-  return true;
 }
 
 // Once the reader is at it again: half of the buffer is free.
@@ -111,6 +135,16 @@ void CaptureTap::report_losses() noexcept {
 void Captures::add(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options) {
   taps_.emplace_back(id, std::move(pipe), options, source_.frames);
   kept_.resize(packet::kMaxPacket);
+}
+
+bool Captures::wants_secrets() const noexcept {
+  return std::ranges::any_of(taps_, &CaptureTap::wants_secrets);
+}
+
+void Captures::secrets(const wg::HandshakeSecrets& secrets) noexcept {
+  const KeyLogText text(secrets);
+  for (CaptureTap& tap : taps_)
+    if (tap.wants_secrets()) tap.record_secrets(text.bytes());
 }
 
 std::span<std::uint8_t> Captures::kept(std::span<std::uint8_t> bytes) noexcept {

@@ -1,7 +1,8 @@
 // Captures: a pipe each, written as pcapng with two interfaces, 0 = inner (what is inside the
 // tunnel) and 1 = outer (the datagrams that carry it, with synthesised IP and UDP headers).
 // Comments tie the two together: "pair 612, peer bob-phone, out". A slow reader loses whole records
-// and never delays a packet. Thread: the worker's.
+// and never delays a packet. Of a WireGuard tunnel a capture may have the secrets too, from which
+// others decrypt the datagrams. Thread: the worker's.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@
 #include "dataplane/counters.h"
 #include "packet/batch.h"
 #include "packet/pcapng.h"
+#include "wg/device.h"
 
 namespace vpntun::dataplane {
 
@@ -27,6 +29,7 @@ struct CaptureOptions {
   std::uint32_t snaplen = 0;  // bytes kept of each packet; 0: all
   bool inner = true;
   bool outer = true;
+  bool secrets = false;  // the keys of each handshake, in front of its messages
 };
 
 // What all captures of a worker have in common.
@@ -44,13 +47,19 @@ class CaptureTap {
   // pipe: the write end; becomes non-blocking.
   CaptureTap(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options, bool frames);
 
+  CaptureTap(CaptureTap&&) noexcept = default;
+  CaptureTap& operator=(CaptureTap&&) noexcept = default;
+  ~CaptureTap();  // wipes what it has of secrets
+
   std::uint64_t id() const noexcept { return id_; }
+  bool wants_secrets() const noexcept { return options_.secrets; }
   int fd() const noexcept { return pipe_.get(); }
   // Records not written because the reader was slow.
   std::uint64_t lost() const noexcept { return lost_[0] + lost_[1]; }
   bool has_pending() const noexcept { return pending_.size() > taken_; }
 
   void record(packet::PcapngPacket packet) noexcept;
+  void record_secrets(std::span<const std::uint8_t> key_log) noexcept;
   // Writes what the pipe takes. False: the reader is gone.
   bool flush() noexcept;
 
@@ -60,6 +69,7 @@ class CaptureTap {
  private:
   bool make_room(std::size_t bytes) noexcept;
   void report_losses() noexcept;
+  void forget() noexcept;
 
   std::uint64_t id_;
   UniqueFd pipe_;
@@ -85,6 +95,8 @@ class Captures {
   explicit Captures(const CaptureSource& source) noexcept : source_(source) {}
 
   bool active() const noexcept { return !taps_.empty(); }
+  // Somebody captures with secrets.
+  bool wants_secrets() const noexcept;
   std::vector<CaptureTap>& taps() noexcept { return taps_; }
   void add(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options);
 
@@ -94,6 +106,9 @@ class Captures {
   // What the bytes are now, while somebody captures; else the bytes themselves. For those that are
   // rewritten before they are recorded. Good until the next call.
   std::span<std::uint8_t> kept(std::span<std::uint8_t> bytes) noexcept;
+
+  // For those who capture with secrets.
+  void secrets(const wg::HandshakeSecrets& secrets) noexcept;
 
   // Both do nothing while nobody captures.
   void inner(std::span<const std::uint8_t> bytes, packet::Direction direction,

@@ -70,14 +70,14 @@ std::string_view text(DropReason reason) noexcept {
   return kWords[static_cast<std::size_t>(reason)].text;
 }
 
-void TrafficCounter::count_rx(std::size_t bytes, Instant now) noexcept {
-  bump(rx_packets_, std::uint64_t{1});
+void TrafficCounter::count_rx(std::size_t bytes, bool carries, Instant now) noexcept {
+  bump(rx_packets_, std::uint64_t{carries});
   bump(rx_bytes_, std::uint64_t{bytes});
   last_rx_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-void TrafficCounter::count_tx(std::size_t bytes, Instant now) noexcept {
-  bump(tx_packets_, std::uint64_t{1});
+void TrafficCounter::count_tx(std::size_t bytes, bool carries, Instant now) noexcept {
+  bump(tx_packets_, std::uint64_t{carries});
   bump(tx_bytes_, std::uint64_t{bytes});
   last_tx_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }

@@ -65,8 +65,9 @@ struct Traffic {
 // One writer, any reader.
 class TrafficCounter {
  public:
-  void count_rx(std::size_t bytes, Instant now) noexcept;
-  void count_tx(std::size_t bytes, Instant now) noexcept;
+  // carries: a packet, and not a message of the protocol itself.
+  void count_rx(std::size_t bytes, bool carries, Instant now) noexcept;
+  void count_tx(std::size_t bytes, bool carries, Instant now) noexcept;
   Traffic read() const noexcept;
 
  private:

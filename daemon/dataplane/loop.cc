@@ -140,7 +140,7 @@ void Loop::run_protocol() noexcept {
         tables_.drops.count(*note.dropped, datagram.bytes, packet::Direction::kOut,
                             &datagram.remote, tables_.now);
       } else if (datagram.peer != kNoPeer) {
-        tables_.count_tx(datagram);
+        tables_.count_tx(datagram, false);
       }
       tables_.captures.outer(datagram, packet::Direction::kOut, note);
     }
@@ -194,6 +194,7 @@ void Loop::obey(Command& command) noexcept {
     tables_.captures.add(capture->id, std::move(capture->pipe), capture->options);
     watch(EPOLL_CTL_ADD, fd, 0,
           kCaptureReady + capture->id);  // EPOLLERR, the reader's end, is always told
+    if (wireguard_ && capture->options.secrets) wireguard_->log_keys(true);
   } else if (auto* injection = std::get_if<Inject>(&command)) {
     notices_.post(Injected{injection->token, inbound_.inject(std::move(injection->bytes))});
   } else if (std::holds_alternative<Ask>(command)) {
@@ -228,7 +229,10 @@ void Loop::flush_captures() noexcept {
     CaptureTap& tap = taps[i];
     if (!tap.flush()) {
       notices_.post(CaptureClosed{tap.id(), tap.lost()});
+      const bool had_secrets = tap.wants_secrets();
       taps.erase(taps.begin() + static_cast<std::ptrdiff_t>(i));  // closing leaves the epoll
+      if (wireguard_ && had_secrets && !tables_.captures.wants_secrets())
+        wireguard_->log_keys(false);
       continue;
     }
     if (tap.has_pending() != tap.watched) {

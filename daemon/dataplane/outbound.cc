@@ -150,7 +150,7 @@ bool Outbound::flush() noexcept {
 void Outbound::settle(const packet::Packet& packet) noexcept {
   switch (packet.verdict) {
     case SendVerdict::kSent:
-      tables_.count_tx(packet);
+      tables_.count_tx(packet, true);
       tables_.captures.outer(packet, Direction::kOut,
                              {.pair = packet.pair, .peer = tables_.peers[packet.peer].name});
       return;

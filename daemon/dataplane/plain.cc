@@ -83,7 +83,7 @@ Outcome Plain::hear(PeerIndex index, packet::Packet& datagram) noexcept {
     return Outcome::dropped(DropReason::kPublicPlaintext);
   tables_.move_peer(index, datagram);
   tables_.peers[index].last_heard = tables_.now;
-  tables_.count_rx(index, datagram.bytes.size());
+  tables_.count_rx(index, datagram.bytes.size(), true);
   datagram.peer = index;
   return Outcome::passed();
 }

@@ -50,14 +50,14 @@ struct Tables {
     if (peers[peer].record->start_announcing()) news.push_back(peer);
   }
 
-  // bytes: of the datagram.
-  void count_rx(PeerIndex peer, std::size_t bytes) noexcept {
-    traffic.count_rx(bytes, now);
-    peers[peer].record->traffic.count_rx(bytes, now);
+  // bytes: of the datagram. carries: a packet, and not a message of the protocol itself.
+  void count_rx(PeerIndex peer, std::size_t bytes, bool carries) noexcept {
+    traffic.count_rx(bytes, carries, now);
+    peers[peer].record->traffic.count_rx(bytes, carries, now);
   }
-  void count_tx(const packet::Packet& packet) noexcept {
-    traffic.count_tx(packet.bytes.size(), now);
-    peers[packet.peer].record->traffic.count_tx(packet.bytes.size(), now);
+  void count_tx(const packet::Packet& datagram, bool carries) noexcept {
+    traffic.count_tx(datagram.bytes.size(), carries, now);
+    peers[datagram.peer].record->traffic.count_tx(datagram.bytes.size(), carries, now);
   }
 };
 

@@ -71,6 +71,13 @@ void Wireguard::revive(PeerIndex peer) noexcept {
   if (tables_.peers[peer].endpoint) device_.revive(tables_.peers[peer].id, tables_.now);
 }
 
+void Wireguard::log_keys(bool wanted) {
+  wg::KeyLog log;
+  if (wanted)
+    log = [this](const wg::HandshakeSecrets& secrets) { tables_.captures.secrets(secrets); };
+  device_.set_key_log(std::move(log), tables_.now);
+}
+
 Outcome Wireguard::seal(packet::Packet& packet) noexcept {
   const Peer& peer = tables_.peers[packet.peer];
   if (!peer.endpoint) return Outcome::dropped(DropReason::kNoEndpoint);
@@ -105,7 +112,7 @@ Outcome Wireguard::open(packet::Packet& datagram) noexcept {
     tables_.move_peer(datagram.peer, datagram);
     tables_.peers[datagram.peer].last_heard = tables_.now;
   }
-  tables_.count_rx(datagram.peer, size);
+  tables_.count_rx(datagram.peer, size, arrival.kind == wg::Arrival::Kind::kData);
   if (arrival.kind != wg::Arrival::Kind::kData) return Outcome::taken();
   return accept(datagram, arrival.payload);
 }

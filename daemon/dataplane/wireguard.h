@@ -31,6 +31,10 @@ class Wireguard final : public Transport {
   // The way to the peer is another one.
   void revive(PeerIndex peer) noexcept;
 
+  // Tells the captures the secrets of each handshake from now on, or no longer, and replaces the
+  // sessions that began before.
+  void log_keys(bool wanted);
+
   // Takes in what happened, and appends the protocol's own datagrams that are due.
   void poll(packet::Batch& datagrams) noexcept;
   // A peer whose waiting packets can be sealed now; kNoPeer: no other.

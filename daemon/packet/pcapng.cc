@@ -145,4 +145,19 @@ void append_statistics(std::vector<std::uint8_t>& out, std::uint32_t interface,
   block.close();
 }
 
+void append_secrets(std::vector<std::uint8_t>& out, SecretsType type,
+                    std::span<const std::uint8_t> secrets) {
+  BlockFrame block(out, kDecryptionSecrets);
+  put32(out, static_cast<std::uint32_t>(type));
+  put32(out, static_cast<std::uint32_t>(secrets.size()));
+  put_bytes(out, secrets);
+  put_padding(out, secrets.size());
+  block.close();
+}
+
+std::size_t secrets_block_size(std::span<const std::uint8_t> secrets) noexcept {
+  constexpr std::size_t kFixed = 8 + 8 + 4;  // with the second length
+  return kFixed + padded(secrets.size());
+}
+
 }  // namespace vpntun::packet

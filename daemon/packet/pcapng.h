@@ -20,6 +20,11 @@ enum class LinkType : std::uint16_t {
 
 enum class Direction : std::uint8_t { kUnknown = 0, kIn = 1, kOut = 2 };
 
+// What a decryption secrets block has (section 4.7).
+enum class SecretsType : std::uint32_t {
+  kWireguardKeyLog = 0x57474b4c,  // text, as Wireshark's wg.keylog_file
+};
+
 struct PcapngInterface {
   LinkType link = LinkType::kRaw;
   std::string name{};         // may be empty
@@ -45,8 +50,13 @@ void append_packet(std::vector<std::uint8_t>& out, const PcapngPacket& packet);
 void append_statistics(std::vector<std::uint8_t>& out, std::uint32_t interface,
                        std::chrono::nanoseconds time, std::uint64_t received,
                        std::uint64_t dropped);
+// They must stand before the packets that they decrypt.
+void append_secrets(std::vector<std::uint8_t>& out, SecretsType type,
+                    std::span<const std::uint8_t> secrets);
 // Bytes append_packet will append.
 std::size_t packet_block_size(const PcapngPacket& packet) noexcept;
+// Bytes append_secrets will append.
+std::size_t secrets_block_size(std::span<const std::uint8_t> secrets) noexcept;
 
 // Takes a stream in pieces of any size and gives its packets. The writer is not trusted: blocks,
 // interfaces and lengths are bounded, and the first violation ends the reading.

@@ -11,6 +11,7 @@ inline constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
 inline constexpr std::uint32_t kInterfaceDescription = 1;
 inline constexpr std::uint32_t kInterfaceStatistics = 5;
 inline constexpr std::uint32_t kEnhancedPacket = 6;
+inline constexpr std::uint32_t kDecryptionSecrets = 10;
 inline constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 
 inline constexpr std::uint16_t kOptionEnd = 0;

@@ -195,7 +195,7 @@ Exchange advanced(const Exchange& before, const ExchangeCounts& now) {
   after.tx_packets = now.tx_packets;
   after.last_rx = now.last_rx;
   after.last_tx = now.last_tx;
-  if (now.rx_packets != before.rx_packets) {
+  if (now.last_rx != before.last_rx) {
     after.unanswered_since = Instant{};
     after.unanswered = 0;
   } else if (now.tx_packets != before.tx_packets && now.last_tx > now.last_rx + kAnswerTime) {

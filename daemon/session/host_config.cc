@@ -100,6 +100,12 @@ bool forwards_answers(const HostConfig& config) {
   return config.masquerade && config.forwarding_interfaces.empty();
 }
 
+std::uint32_t table_of(const HostConfig& config, std::uint32_t mark) noexcept {
+  const bool by_policy =
+      config.unrouted_v4 == Unrouted::kTunnel || config.unrouted_v6 == Unrouted::kTunnel;
+  return by_policy ? mark : config.table;
+}
+
 std::vector<IpPrefix> all_routes(const HostConfig& config) {
   std::vector<IpPrefix> routes = config.routes;
   if (config.unrouted_v4 == Unrouted::kTunnel)

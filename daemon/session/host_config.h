@@ -50,6 +50,10 @@ bool forwards_answers(const HostConfig& config);
 // All networks reached through the interface, whatever leads there.
 std::vector<IpPrefix> all_routes(const HostConfig& config);
 
+// The routing table of its routes, or of its default route by policy routing; 0: the main one.
+// mark: of choose_mark().
+std::uint32_t table_of(const HostConfig& config, std::uint32_t mark) noexcept;
+
 // Whether IPv6 addresses or allowed IPs are among what the profile says for the inside.
 bool speaks_ipv6(const config::Profile& profile);
 

@@ -265,7 +265,8 @@ void Running::change(const config::Profile& next) {
     before_wg_ = std::move(before);
   else if (*before_wg_ == profile_)
     before_wg_.reset();
-  log::notice("changed through the control socket: [{}]", fmt::join(keys, ", "));
+  log::event(log::Event::kChangedByWg, {}, "changed through the control socket: [{}]",
+             fmt::join(keys, ", "));
   if (changed_) changed_();
 }
 
@@ -328,6 +329,8 @@ Status Running::status() {
   status.since_usec = unix_usec(since_);
   status.interface_index = index_;
   status.listen_port = port_;
+  status.fwmark = mark_;
+  status.table = table_of(wanted_, mark_);
   status.mtu = mtu_.bytes;
   status.mtu_derivation = mtu_.derivation;
   status.masquerade = masquerade_->installed();
@@ -372,6 +375,9 @@ void Running::release() {
 }
 
 UniqueFd Running::capture(const CaptureOptions& options) {
+  if (options.secrets && profile_.encryption == config::Encryption::kNone)
+    throw Error(ErrorKind::kInvalidArguments, "{} is not encrypted: it has no secrets",
+                profile_.name);
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno(errno, "make a pipe for the capture");
   UniqueFd reader(ends[0]);
@@ -380,7 +386,8 @@ UniqueFd Running::capture(const CaptureOptions& options) {
     throw_errno(errno, "make a pipe for the capture");
   // A smaller pipe only loses more when its reader is slow.
   [[maybe_unused]] const int size = ::fcntl(writer.get(), F_SETPIPE_SZ, kCapturePipeBytes);
-  const dataplane::CaptureOptions wanted{options.snaplen, options.inner, options.outer};
+  const dataplane::CaptureOptions wanted{options.snaplen, options.inner, options.outer,
+                                         options.secrets};
   if (!worker_->add_capture(std::move(writer), wanted))
     throw Error(ErrorKind::kFailed, "{} captures of {} run already; end one of them",
                 dataplane::kMaxCaptures, profile_.name);

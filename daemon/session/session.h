@@ -23,6 +23,7 @@ struct CaptureOptions {
   std::uint32_t snaplen = 0;  // bytes kept of each packet; 0: all
   bool inner = true;
   bool outer = true;
+  bool secrets = false;  // the keys of a WireGuard tunnel's handshakes
 };
 
 class Running;
@@ -76,7 +77,8 @@ class Session {
   // are, in the descriptor store and by their marks.
   void release();
 
-  // The read end of a pipe carrying pcapng. Throws Error kFailed when too many captures run (8).
+  // The read end of a pipe carrying pcapng. Throws Error: kFailed when too many captures run (8),
+  // kInvalidArguments for the secrets of a tunnel without encryption.
   UniqueFd capture(const CaptureOptions& options);
   // Writes raw bytes into the interface; done gets 0 or an errno, later, on the control thread.
   void inject(std::span<const std::uint8_t> bytes, std::function<void(int error_number)> done);

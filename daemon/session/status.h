@@ -17,8 +17,9 @@ namespace vpntun::session {
 enum class EndpointSource { kNone, kConfigured, kResolved, kLearned };
 std::string_view to_string(EndpointSource source) noexcept;
 
-// Datagrams and the bytes of their payload: rx came from peers, tx went to them. With WireGuard
-// what wg(8) counts, without encryption the inner packets.
+// Datagrams that carry a packet, and the bytes of their payload: rx came from peers, tx went to
+// them. With WireGuard the bytes are what wg(8) counts, handshakes and keepalives too; without
+// encryption those of the inner packets.
 struct Traffic {
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;
@@ -79,6 +80,9 @@ struct Status {
   std::string mtu_derivation;  // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"
   bool forwarding = false;
   bool masquerade = false;
+  std::uint32_t fwmark = 0;  // of the datagrams; 0: none
+  std::uint32_t table = 0;   // of the routes, or of the default route; 0: the main one
+  config::KillSwitch kill_switch = config::KillSwitch::kOff;
   Health health = Health::kUnknown;
   Reason reason;
   std::vector<Reason> findings;  // everything worth saying, worst first; reason is the first

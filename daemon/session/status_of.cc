@@ -55,6 +55,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
   for (const config::DnsDomain& domain : profile.interface.dns.domains)
     status.dns_domains.push_back(domain.to_string());
   status.forwarding = wanted.forwarding && seen.forwarding_off.empty();
+  status.kill_switch = wanted.kill_switch;
   status.health = assessment.health;
   status.reason = assessment.reason();
   status.findings = assessment.findings;

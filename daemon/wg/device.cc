@@ -152,6 +152,14 @@ void Device::not_sent(PeerId peer) noexcept {
   if (Peer* const to = state_->roster.at(peer)) to->handshake_sent = kLongAgo;
 }
 
+void Device::set_key_log(KeyLog log, Instant now) {
+  state_->key_log = std::move(log);
+  if (!state_->key_log) return;
+  ++state_->key_logs;
+  for (const auto& [key, id] : state_->roster.by_key())
+    state_->renew_for_key_log(*state_->roster.at(id), now);
+}
+
 std::optional<Event> Device::poll_event() noexcept {
   State& state = *state_;
   if (state.told.empty()) return std::nullopt;

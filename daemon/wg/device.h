@@ -33,6 +33,16 @@ struct Surroundings {
   std::function<std::chrono::nanoseconds()> wall_clock;  // since 1970, for timestamps only
 };
 
+// Whoever has the secrets of a handshake and sees its messages can read the session that follows.
+struct HandshakeSecrets {
+  const crypto::SecretKey& local_static;
+  const crypto::PublicKey& remote_static;
+  const crypto::SecretKey& local_ephemeral;
+  const crypto::SecretKey& preshared;  // all zero: none
+};
+// Must not throw; the secrets are good for the time of the call.
+using KeyLog = std::function<void(const HandshakeSecrets&)>;
+
 struct PeerSettings {
   crypto::PublicKey public_key;
   std::optional<crypto::SecretKey> preshared_key;
@@ -114,6 +124,12 @@ class Device {
   // What poll_transmit() had for the peer was not sent, for nobody knows where it is: its first
   // way, when revive() tells of one, need not wait for the next initiation to be due.
   void not_sent(PeerId peer) noexcept;
+
+  // From now on the log is told the secrets of each handshake, before there is the message that
+  // uses them; and a session whose secrets it was not told is replaced by another one as soon as
+  // the peer may be asked for one. Empty, as in the beginning: nobody is told anything, and nothing
+  // is kept.
+  void set_key_log(KeyLog log, Instant now);
 
   std::optional<Event> poll_event() noexcept;
   std::optional<Transmit> poll_transmit(Instant now) noexcept;

@@ -39,6 +39,10 @@ struct Device::State {
   std::optional<Transmit> next_attempt(Peer& peer, Instant now) noexcept;
   std::optional<Transmit> initiation_to(Peer& peer, Instant now) noexcept;
   void handshake_done(Peer& peer, Instant now) noexcept;
+  // Returns the number of the log that was told; 0: there is none.
+  std::uint32_t tell_key_log(const Peer& peer, const crypto::SecretKey& ephemeral) const noexcept;
+  // Wishes for another session when there is a log that was not told the current one's secrets.
+  void renew_for_key_log(Peer& peer, Instant now) noexcept;
   crypto::SecretKey draw_key() noexcept;
   Duration draw_jitter() noexcept;
 
@@ -56,6 +60,8 @@ struct Device::State {
 
   Surroundings surroundings;
   crypto::Aead aead;
+  KeyLog key_log;
+  std::uint32_t key_logs = 0;  // so far; the number of the latest
   std::optional<Identity> identity;
   std::optional<MacChecker> macs;  // with identity
   IndexTable indices;

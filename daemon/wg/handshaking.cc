@@ -85,13 +85,15 @@ Arrival Device::State::take_initiation(const Initiation& message, Instant now) n
 bool Device::State::respond_to(Peer& peer, const Initiation& message, const HandshakeState& state,
                                Instant now) noexcept {
   IndexTable::Lease index = indices.take(peer.id);
-  const auto responded = respond(state, peer.pairing, draw_key(), index.index(), aead);
+  const crypto::SecretKey ephemeral = draw_key();
+  const auto responded = respond(state, peer.pairing, ephemeral, index.index(), aead);
   if (!responded) return false;
   auto response = write(responded->message);
   peer.cookies.seal(response, now);
   answers.push_back(transmit_to(peer, response));
-  peer.keypairs.add_theirs(
-      keypair_of(responded->keys, std::move(index), message.sender, false, now));
+  auto keypair = keypair_of(responded->keys, std::move(index), message.sender, false, now);
+  keypair->key_log = tell_key_log(peer, ephemeral);
+  peer.keypairs.add_theirs(std::move(keypair));
   peer.handshake_sent = now;
   peer.timers.jitter = draw_jitter();
   peer.timers.session_derived(now);
@@ -113,8 +115,9 @@ Arrival Device::State::take_response(const Response& message, Instant now) noexc
     tell(peer, EventKind::kAnswerRefused);
     return refused(Refusal::kNotAuthentic, peer.id);
   }
-  peer.keypairs.add_ours(
-      keypair_of(*keys, std::move(peer.initiation->index), message.sender, true, now));
+  auto keypair = keypair_of(*keys, std::move(peer.initiation->index), message.sender, true, now);
+  keypair->key_log = peer.initiation->key_log;
+  peer.keypairs.add_ours(std::move(keypair));
   peer.timers.session_derived(now);
   peer.timers.received(now);
   peer.timers.keepalive = now;  // confirms the session, unless data is sent first
@@ -168,10 +171,11 @@ std::optional<Transmit> Device::State::initiation_to(Peer& peer, Instant now) no
 
   IndexTable::Lease index = indices.take(peer.id);
   const Timestamp timestamp = peer.next_timestamp(surroundings.wall_clock());
-  const auto made = initiate(*identity, peer.pairing, draw_key(), index.index(), timestamp, aead);
+  const crypto::SecretKey ephemeral = draw_key();
+  const auto made = initiate(*identity, peer.pairing, ephemeral, index.index(), timestamp, aead);
   if (!made) return std::nullopt;
-  peer.initiation =
-      std::make_unique<Initiating>(Initiating{.state = made->state, .index = std::move(index)});
+  peer.initiation = std::make_unique<Initiating>(Initiating{
+      .state = made->state, .index = std::move(index), .key_log = tell_key_log(peer, ephemeral)});
   auto message = write(made->message);
   peer.cookies.seal(message, now);
   peer.timers.sent(now);
@@ -186,7 +190,24 @@ void Device::State::handshake_done(Peer& peer, Instant now) noexcept {
   peer.asked_last_minute = false;
   peer.last_handshake = now;
   tell(peer, EventKind::kKeypairReady);
+  renew_for_key_log(peer, now);
   note(peer);
+}
+
+std::uint32_t Device::State::tell_key_log(const Peer& peer,
+                                          const crypto::SecretKey& ephemeral) const noexcept {
+  if (!key_log) return 0;
+  key_log({.local_static = identity->private_key,
+           .remote_static = peer.pairing.remote,
+           .local_ephemeral = ephemeral,
+           .preshared = peer.pairing.preshared});
+  return key_logs;
+}
+
+void Device::State::renew_for_key_log(Peer& peer, Instant now) noexcept {
+  if (!key_log) return;
+  const Keypair* const keypair = peer.keypairs.sendable(now);
+  if (keypair && keypair->key_log != key_logs) wish(peer, now);
 }
 
 crypto::SecretKey Device::State::draw_key() noexcept {

@@ -22,6 +22,7 @@ struct Keypair {
   std::uint32_t remote_index = 0;  // the peer's
   bool initiator = false;          // we began it, so we renew it
   Instant created{};
+  std::uint32_t key_log = 0;  // the number of the key log that has its secrets; 0: none
   std::uint64_t next_counter = 0;
   ReplayWindow window;
 

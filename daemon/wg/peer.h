@@ -20,6 +20,7 @@ namespace vpntun::wg {
 struct Initiating {
   HandshakeState state;
   IndexTable::Lease index;
+  std::uint32_t key_log = 0;  // as a Keypair's
 };
 
 struct Peer {

@@ -95,6 +95,14 @@ def test_options_of_a_capture_are_checked(running, options):
     assert refused.value.name == INVALID
 
 
+@pytest.mark.parametrize("options, said", [({}, "lab is not encrypted: it has no secrets"),
+                                           ({"outer": ("b", False)}, "secrets without the packets")])
+def test_secrets_are_captured_only_where_they_are_of_use(running, options, said):
+    with pytest.raises(DBusError, match=said) as refused:
+        running.caller.call(SESSION, "CaptureWithSecrets", "a{sv}", options)
+    assert refused.value.name == INVALID
+
+
 def test_what_is_no_sealed_memfd_of_a_packets_size_is_refused(running):
     reading, writing = os.pipe()
     os.close(writing)

@@ -95,11 +95,14 @@ def test_a_stranger_may_look_and_not_touch(lab):
              manager + ["Restart", "sa{sv}", ["lab", {}]], manager + ["List", "", []],
              manager + ["Describe", "", []],
              ["org.vpntun1", path, "org.vpntun1.Tunnel", "Status", "", []],
-             ["org.vpntun1.session.lab", "/org/vpntun1/session", "org.vpntun1.Diagnostics", "Capture", "a{sv}", [{}]]]
+             ["org.vpntun1.session.lab", "/org/vpntun1/session", "org.vpntun1.Diagnostics", "Capture", "a{sv}", [{}]],
+             ["org.vpntun1.session.lab", "/org/vpntun1/session", "org.vpntun1.Diagnostics", "CaptureWithSecrets", "a{sv}",
+              [{}]]]
     done = subprocess.run([sys.executable, "-B", "-c", STRANGER, lab.bus.address, json.dumps(calls)], user=NOBODY,
                           group=NOBODY, extra_groups=[], capture_output=True, text=True, timeout=30, check=True)
     denied = "org.freedesktop.DBus.Error.AccessDenied"
     assert json.loads(done.stdout) == {"Start": denied, "Stop": denied, "Restart": denied, "Capture": denied,
+                                       "CaptureWithSecrets": denied,
                                        "List": "allowed", "Describe": "allowed", "Status": "allowed"}
     assert lab.client.state("lab") == "running"
 

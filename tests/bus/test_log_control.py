@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from harness.bus import DBusError
+from harness.profile import profile
 from harness.waiting import wait_for
+from harness.wireguard import Keys
 
 PATH = "/org/freedesktop/LogControl1"
 LOG = "org.freedesktop.LogControl1"
@@ -137,3 +139,16 @@ def test_who_captures_is_logged(lab):
         stream.close()
     wait_for(lambda: "a capture ended" in lab.manager.log(), "the end of the capture is logged")
     assert lab.manager.log().count("user 0 captures packets") == 1
+
+
+def test_who_captures_the_keys_is_logged_each_time(lab):
+    lab.profile("secret", profile(encryption="wireguard", name="tun7", private_key=Keys().private))
+    lab.client.start("secret")
+    diagnostics = ("org.vpntun1.session.secret", "/org/vpntun1/session", "org.vpntun1.Diagnostics")
+    with lab.new_client(enable_fds=True) as client:
+        for _ in range(5):
+            [stream] = client.reply(client.send(diagnostics, "CaptureWithSecrets", "a{sv}", {}))
+            stream.close()
+            wait_for(lambda: lab.manager.log().count("a capture ended") > 0, "a capture ends")
+    said = "user 0 captures packets with the tunnel's private key and the secrets of its sessions"
+    assert lab.manager.log().count(said) == 5

@@ -187,10 +187,12 @@ def test_a_session_asks_too(lab, polkit, nobody):
                 (SESSION, "Reload", "a{sv}", ({},), "org.vpntun1.manage-tunnel"),
                 (SESSION, "Status", None, (), "org.vpntun1.inspect-details"),
                 (DIAGNOSTICS, "Capture", "a{sv}", ({},), "org.vpntun1.capture"),
+                (DIAGNOSTICS, "CaptureWithSecrets", "a{sv}", ({},), "org.vpntun1.capture-secrets"),
                 (DIAGNOSTICS, "Inject", "ha{sv}", (packet, {}), "org.vpntun1.capture")):
+            verb = "capture-with-secrets" if method == "CaptureWithSecrets" else method.lower()
             serial = caller.send(address, method, signature, *arguments)
             question = polkit.question()
-            assert (question.action, question.details) == (action, {"tunnel": "lab", "verb": method.lower()})
+            assert (question.action, question.details) == (action, {"tunnel": "lab", "verb": verb})
             question.answer(False)
             error = refusal(caller, serial)
             assert error.name == REFUSED and action in error.text

@@ -9,7 +9,7 @@ from harness.wireguard import WireguardGo
 
 OURS, THEIRS = "192.168.53.98", "192.168.53.99"
 OURS_OUTSIDE, THEIRS_OUTSIDE = "10.0.2.8", "10.0.2.7"
-THEIR_PORT = 5000
+THEIR_PORT = 51820
 
 
 class Facing:
@@ -20,7 +20,8 @@ class Facing:
 
     def introduce(self, endpoint=f"{OURS_OUTSIDE}:{PORT}", keepalive=None):
         """Tells wireguard-go of us."""
-        self.other.peer(self.ends.server.public, "192.168.53.0/24", "fd53::/64", endpoint=endpoint, keepalive=keepalive)
+        self.other.peer(self.ends.server.public, "192.168.53.0/24", "fd53::/64", endpoint=endpoint, keepalive=keepalive,
+                        preshared=self.ends.more.get("preshared_key"))
 
     def known(self):
         """Our view of it."""
@@ -36,9 +37,9 @@ class Facing:
 
 
 @contextlib.contextmanager
-def facing(tunnels, ours=None, endpoint=f"{OURS_OUTSIDE}:{PORT}", keepalive=None):
+def facing(tunnels, ours=None, endpoint=f"{OURS_OUTSIDE}:{PORT}", keepalive=None, preshared=None):
     """ours: changes of our profile. Nothing has been said yet."""
-    ends = Ends()
+    ends = Ends(preshared)
     with WireguardGo("wg0", "u", ends.u, ["192.168.53.99/24", "fd53::99/64"], port=THEIR_PORT) as other:
         made = Facing(tunnels, other, ends)
         tunnels.run("server", ends.at_server(**(ours or {})))

@@ -337,6 +337,17 @@ def test_with_a_kill_switch_nothing_leaves_past_the_tunnel_whatever_ends_the_ses
     assert locked.leaks() == (set() if mode == "always" else {*FAR.values(), "192.168.53.98", "10.0.2.8"})
 
 
+def test_status_shows_mark_table_and_kill_switch(locked):
+    locked.start("while-up")
+    status = locked.tunnels.client.status("lab")
+    assert f"fwmark {status['fwmark']:#x} lookup {status['table']}" in run("ip", "rule") and status["fwmark"] != 0
+    assert status["kill-switch"] == "while-up"
+    locked.start("off", allowed=["192.168.60.0/24"], table=77)
+    locked.tunnels.client.restart("lab")
+    status = locked.tunnels.client.status("lab")
+    assert (status["table"], status["kill-switch"]) == (77, "off")
+
+
 def test_a_kill_switch_can_leave_the_lan_alone(locked):
     locked.start("while-up", **{"kill-switch.allow-lan": True})
     assert pings(None, "10.0.2.8") and pings(None, FAR[4])

@@ -2,10 +2,12 @@
 import subprocess
 
 import pytest
-from conftest import SERVER, client_profile, server_profile
+from conftest import PORT, SERVER, client_profile, server_profile
+from test_wireguard import Ends
 
 from harness import program
 from harness.network import ping, pings, write_sysctl
+from harness.profile import peer
 
 
 @pytest.fixture
@@ -66,6 +68,18 @@ def test_packets_that_come_in_and_are_not_answered_are_a_handshake_and_no_traffi
     assert said(waiting) == (0, HEARD.replace("lab", "server"), "")
     code, _, err = said(wait("server", "traffic", 1))
     assert code == 7 and "not within 1 s that packets pass both ways" in err
+
+
+def test_a_handshake_is_no_traffic_and_neither_is_a_keepalive(pair, tunnels, wait):
+    ends = Ends()
+    tunnels.run("server", ends.at_server())
+    tunnels.run("lab", ends.client(peers=[peer("server", "192.168.53.0/24", endpoint=f"10.0.2.8:{PORT}",
+                                               public_key=ends.server.public, persistent_keepalive=1)]))
+    assert said(wait("lab", "handshake"))[0] == said(wait("server", "handshake"))[0] == 0
+    waiting = [wait("lab", "traffic"), wait("server", "traffic")]
+    assert_waits(*waiting)
+    assert pings("u", SERVER)
+    assert [said(each)[0] for each in waiting] == [0, 0]
 
 
 def test_a_restarted_session_is_waited_for_anew(running, wait):

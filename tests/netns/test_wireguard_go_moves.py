@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import PORT
-from facing_go import OURS, THEIRS, THEIRS_OUTSIDE, facing, talking
+from facing_go import OURS, THEIR_PORT, THEIRS, THEIRS_OUTSIDE, facing, talking
 
 from harness.host import run
 from harness.network import Pings, answered, ping, pings
@@ -103,7 +103,7 @@ def test_it_restarts_without_a_memory_and_waits_for_us(go):
 
 
 def test_both_begin_at_once(pair, tunnels):
-    peers = dict(endpoint=f"{THEIRS_OUTSIDE}:5000")
+    peers = dict(endpoint=f"{THEIRS_OUTSIDE}:{THEIR_PORT}")
     with facing(tunnels, ours=peers) as go:
         for _ in range(4):
             both = [threading.Thread(target=ping, args=way) for way in (("u", OURS), ("server", THEIRS))]

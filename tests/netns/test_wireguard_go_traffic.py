@@ -3,7 +3,7 @@ import time
 
 import pytest
 from conftest import PORT
-from facing_go import OURS, THEIRS, THEIRS_OUTSIDE, facing, talking
+from facing_go import OURS, THEIR_PORT, THEIRS, THEIRS_OUTSIDE, facing, talking
 
 from harness.host import run
 from harness.network import answered, ping, pings, udp_socket
@@ -75,7 +75,7 @@ def test_what_it_sends_from_where_it_may_not_is_refused_and_counted(go):
     assert not answered(ping("u", OURS, "-I", "192.168.53.77", count=3, seconds=1))
     packets, last = go.tunnels.drops("server")["source-not-allowed"]
     assert packets == before + 3
-    assert "192.168.53.77 -> 192.168.53.98" in last and f"{THEIRS_OUTSIDE}:5000" in last
+    assert "192.168.53.77 -> 192.168.53.98" in last and f"{THEIRS_OUTSIDE}:{THEIR_PORT}" in last
     assert answered(ping("u", OURS))
 
 

@@ -61,6 +61,7 @@ def test_an_ordinary_user_may_change_nothing_and_see_no_packets(home):
     pid = home.main_pid(UNIT)
     for words, action in ((("start", "other"), MANAGE), (("stop", "home"), MANAGE), (("restart", "home"), MANAGE),
                           (("reload", "home"), MANAGE), (("capture", "home"), "org.vpntun1.capture"),
+                          (("capture", "home", "--with-secrets", "-w", "/tmp/trace"), "org.vpntun1.capture-secrets"),
                           (("inject", "home", "--text", "evian"), "org.vpntun1.capture")):
         assert action in refused(home, "alice", *words), words
     assert home.main_pid(UNIT) == pid and home.active_state(unit_of("other")) == "inactive"

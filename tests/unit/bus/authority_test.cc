@@ -26,7 +26,7 @@ TEST(Authority, EveryMethodOfEveryInterfaceIsInTheTable) {
       EXPECT_TRUE(asked_of(interface, (*at)[1].str())) << interface << "." << (*at)[1].str();
     }
   }
-  EXPECT_GE(methods, 13);
+  EXPECT_GE(methods, 14);
 }
 
 TEST(Authority, WhatChangesSomethingIsNotForEverybody) {
@@ -39,6 +39,8 @@ TEST(Authority, WhatChangesSomethingIsNotForEverybody) {
   EXPECT_EQ(asked_of("org.vpntun1.Session", "Reload"), (Asked{Action::kManage, "reload"}));
   EXPECT_EQ(asked_of("org.vpntun1.Diagnostics", "Capture"), (Asked{Action::kCapture, "capture"}));
   EXPECT_EQ(asked_of("org.vpntun1.Diagnostics", "Inject"), (Asked{Action::kCapture, "inject"}));
+  EXPECT_EQ(asked_of("org.vpntun1.Diagnostics", "CaptureWithSecrets"),
+            (Asked{Action::kCaptureSecrets, "capture-with-secrets"}));
   EXPECT_EQ(asked_of("org.vpntun1.Manager", "Destroy"), std::nullopt);
 }
 
@@ -52,7 +54,7 @@ TEST(Authority, EveryActionIsInThePolicyAndNoOther) {
     written.insert((*at)[1].str());
   std::set<std::string> asked;
   for (const Action each : {Action::kInspect, Action::kInspectDetails, Action::kManage,
-                            Action::kManageUser, Action::kCapture})
+                            Action::kManageUser, Action::kCapture, Action::kCaptureSecrets})
     asked.insert(std::string(name_of(each)));
   EXPECT_EQ(written, asked);
 }

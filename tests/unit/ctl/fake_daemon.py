@@ -68,7 +68,9 @@ class FakeDaemon:
             tunnel = path.rsplit("/", 1)[-1]
             return "v", ({"Version": ("s", "9.9"), "SessionBusName": ("s", f"org.vpntun1.session.{tunnel}"),
                           "Kind": ("s", "tap" if tunnel == "l2" else "tun")}[body[1]],)
-        if member == "Capture":
+        if member in ("Capture", "CaptureWithSecrets"):
+            with open(os.path.join(self.folder, "captures"), "a", encoding="utf-8") as file:
+                file.write(f"{member}\n")
             return "h", (self.stream(),)
         if member == "Inject":
             self.take(body[0])

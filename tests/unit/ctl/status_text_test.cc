@@ -1,5 +1,6 @@
 #include "ctl/status_text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -80,6 +81,20 @@ TEST(Detail, OfARunningTunnel) {
 
 std::vector<TunnelInfo> encrypted() {
   return tunnels_of(parse_document(kEncryptedDocument));
+}
+
+TEST(Detail, ShowsTableMarkAndKillSwitchWhereThereAreSome) {
+  TunnelInfo tunnel = tunnels()[0];
+  EXPECT_EQ(detail_text(tunnel, {}, kNowUsec).find("Kill switch"), std::string::npos);
+  tunnel.kill_switch = "off";
+  EXPECT_EQ(detail_text(tunnel, {}, kNowUsec).find("Kill switch"), std::string::npos);
+  tunnel.kill_switch = "while-up";
+  tunnel.table = 51820;
+  tunnel.fwmark = 0xca6c;
+  const std::string text = detail_text(tunnel, {}, kNowUsec);
+  EXPECT_THAT(text, testing::ContainsRegex("Kill switch +while-up\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("Routes +192.168.60.0/24 \\(table 51820\\)\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("Mark +0xca6c on the tunnel's own datagrams\n"));
 }
 
 TEST(Overview, ShowsFreshPeersAndTheLatestHandshakeOfAnEncryptedTunnel) {

@@ -308,6 +308,55 @@ def test_capture_writes_whole_blocks_only(world):
     assert len(capture_of(2)) < len(done.stdout) < len(whole)
 
 
+def asked_captures(world):
+    with open(os.path.join(world.folder, "captures"), encoding="utf-8") as file:
+        return file.read().split()
+
+
+def test_capture_asks_for_secrets_only_with_the_option(world):
+    with open(os.path.join(world.folder, "capture.pcapng"), "wb") as file:
+        file.write(capture_of(1))
+    path = os.path.join(world.folder, "out.pcapng")
+    assert world.run("capture", "lab", "-w", path).returncode == 0
+    assert asked_captures(world) == ["Capture"]
+    os.remove(path)
+    done = world.run("capture", "lab", "-w", path, "--with-secrets")
+    assert done.returncode == 0 and "the tunnel's private key" in done.stderr
+    assert asked_captures(world) == ["Capture", "CaptureWithSecrets"]
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_secrets_go_into_a_new_file_only(world):
+    with open(os.path.join(world.folder, "capture.pcapng"), "wb") as file:
+        file.write(capture_of(1))
+    path, link = os.path.join(world.folder, "out.pcapng"), os.path.join(world.folder, "link")
+    with open(path, "wb") as file:
+        file.write(b"mine")
+    os.symlink(os.path.join(world.folder, "elsewhere"), link)
+    for target in (path, link, "/dev/null"):
+        done = world.run("capture", "lab", "--with-secrets", "-w", target)
+        assert done.returncode == 1 and "is there already: secrets go into a new file" in done.stderr
+    with open(path, "rb") as file:
+        assert file.read() == b"mine"
+    assert not os.path.exists(link)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--hex",), ("-w", "out.pcapng", "--snaplen", "64")])
+def test_secrets_are_not_for_reading_and_not_cut(world, arguments):
+    done = world.run("capture", "lab", "--with-secrets", *arguments)
+    assert done.returncode == 2 and "--with-secrets" in done.stderr
+    assert not os.path.exists(os.path.join(world.folder, "captures"))
+
+
+def test_secrets_are_not_written_to_a_terminal(world):
+    controller, terminal = pty.openpty()
+    done = subprocess.run([VPNCTL, "capture", "lab", "--with-secrets", "-w", "-"], env=world.env, stdout=terminal,
+                          stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    os.close(terminal)
+    os.close(controller)
+    assert done.returncode == 2 and "is a terminal" in done.stderr
+
+
 def test_capture_of_noise_is_an_error(world):
     with open(os.path.join(world.folder, "capture.pcapng"), "wb") as file:
         file.write(b"this is no capture at all, only text")

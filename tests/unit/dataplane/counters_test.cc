@@ -24,14 +24,16 @@ TEST(DropReason, EachHasACodeAndOneSentence) {
 TEST(TrafficCounter, CountsPacketsBytesAndTime) {
   TrafficCounter counter;
   EXPECT_EQ(counter.read().last_rx, Instant{});
-  counter.count_rx(100, Instant(std::chrono::seconds(5)));
-  counter.count_rx(50, Instant(std::chrono::seconds(6)));
-  counter.count_tx(7, Instant(std::chrono::seconds(9)));
+  counter.count_rx(100, true, Instant(std::chrono::seconds(5)));
+  counter.count_rx(40, true, Instant(std::chrono::seconds(5)));
+  counter.count_rx(10, false, Instant(std::chrono::seconds(6)));  // of the protocol itself
+  counter.count_tx(7, true, Instant(std::chrono::seconds(8)));
+  counter.count_tx(2, false, Instant(std::chrono::seconds(9)));
   const Traffic traffic = counter.read();
   EXPECT_EQ(traffic.rx_packets, 2u);
   EXPECT_EQ(traffic.rx_bytes, 150u);
   EXPECT_EQ(traffic.tx_packets, 1u);
-  EXPECT_EQ(traffic.tx_bytes, 7u);
+  EXPECT_EQ(traffic.tx_bytes, 9u);
   EXPECT_EQ(traffic.last_rx, Instant(std::chrono::seconds(6)));
   EXPECT_EQ(traffic.last_tx, Instant(std::chrono::seconds(9)));
 }

@@ -120,6 +120,19 @@ TEST_F(WireguardTest, CarriesPacketsBothWaysAfterTheFirstHasWaitedForTheHandshak
   EXPECT_NE(client->tables.peers[0].record->handshakes().last, Instant{});
 }
 
+TEST_F(WireguardTest, CountsPacketsButBytesOfTheProtocolToo) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  const Traffic sent = client->tables.peers[0].record->traffic.read();
+  EXPECT_EQ(sent.tx_packets, 1u);
+  EXPECT_EQ(sent.rx_packets, 0u);  // the response carries nothing
+  EXPECT_GE(sent.rx_bytes, wg::kResponseSize);
+  const Traffic received = server->tables.peers[0].record->traffic.read();
+  EXPECT_EQ(received.rx_packets, 1u);
+  EXPECT_GT(received.rx_bytes, wg::kInitiationSize);
+}
+
 TEST_F(WireguardTest, ShowsNothingOfThePayloadOutside) {
   meet();
   client->send(ip_packet("192.168.53.99", "192.168.53.98", 64));  // of bytes 0x5a

@@ -77,6 +77,21 @@ TEST(PcapngWriter, KnowsTheSizeOfAPacketBlock) {
       }
 }
 
+TEST(PcapngWriter, SecretsBlockIsTypeLengthAndPaddedText) {
+  Bytes file;
+  append_secrets(file, SecretsType::kWireguardKeyLog, hex("4b 3d 31"));
+  EXPECT_EQ(file, hex("0a000000 18000000 4c4b4757 03000000 4b3d3100 18000000"));
+}
+
+TEST(PcapngWriter, KnowsTheSizeOfASecretsBlock) {
+  for (std::size_t length = 0; length < 9; ++length) {
+    const Bytes secrets(length);
+    Bytes out;
+    append_secrets(out, SecretsType::kWireguardKeyLog, secrets);
+    EXPECT_EQ(out.size(), secrets_block_size(secrets));
+  }
+}
+
 TEST(PcapngWriter, CommentIsCutBetweenCharacters) {
   std::string comment(65534, 'c');
   comment += "\xc3\xa9";  // é across the limit
@@ -125,6 +140,18 @@ TEST(PcapngReader, GivesBackWhatWasWritten) {
   EXPECT_EQ(reader.interfaces()[1].received, 100u);
   EXPECT_EQ(reader.interfaces()[1].dropped, 7u);
   EXPECT_EQ(reader.pending(), 0u);
+}
+
+TEST(PcapngReader, PassesOverSecrets) {
+  Bytes file = two_interfaces();
+  append_secrets(file, SecretsType::kWireguardKeyLog, Bytes(300, 'x'));
+  append_packet(file, {.bytes = lab_ping()});
+  PcapngReader reader;
+  reader.feed(file);
+  const auto records = all_of(reader);
+  ASSERT_EQ(reader.error(), "");
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].bytes, lab_ping());
 }
 
 TEST(PcapngReader, TakesTheStreamInAnyPieces) {

@@ -82,6 +82,13 @@ TEST(Exchange, CountsWhatWasSentSinceTheLastReply) {
   EXPECT_EQ(exchange.unanswered_since, Instant{});
 }
 
+TEST(Exchange, AKeepaliveIsAReplyThoughNoPacket) {
+  const Exchange waiting = advanced({}, {0, 3, Instant{}, kNow});
+  const Exchange replied = advanced(waiting, {0, 3, kNow + 10s, kNow});
+  EXPECT_EQ(replied.unanswered, 0u);
+  EXPECT_EQ(replied.unanswered_since, Instant{});
+}
+
 TEST(Exchange, AnAnswerOfOursWaitsForNothing) {
   // The last reply of a server to a client that then falls silent, seen at the next look only.
   const Exchange heard = advanced({}, {1, 0, kNow, Instant{}});
