@@ -200,38 +200,29 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
     }
     const int sent =
         ::sendmmsg(fd_.get(), writer_->messages(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    const int error_number = sent < 0 ? errno : 0;
+    const std::size_t run = writer_->packets_in(0);
     if (sent > 0) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i)
         for (std::size_t left = writer_->packets_in(i); left > 0; --left)
           batch[next++].verdict = SendVerdict::kSent;
       retries = 0;
-      continue;
-    }
-    const int error_number = errno;
-    if (error_number == EINTR) continue;
-    if (error_number == EAGAIN) {
+    } else if (error_number == EAGAIN) {
       for (; next < batch.size(); ++next) batch[next].verdict = SendVerdict::kWouldBlock;
-      return;
-    }
-    const std::size_t run = writer_->packets_in(0);
-    if (error_number == ENOBUFS) {  // the device's queue is full, and has dropped it
+    } else if (error_number == ENOBUFS) {  // the device's queue is full, and has dropped it
       for (std::size_t left = run; left > 0; --left) refuse(batch[next++], error_number);
-      continue;
+    } else if (error_number != EINTR &&
+               // Not about this packet but about an earlier one: this one is still to be sent.
+               (!errors_.drain(fd_.get()) || retries++ == kPendingErrors)) {
+      if (run > 1) {
+        // Each alone, to learn which packet it is about, and whether it is about any.
+        if (error_number == EIO) segments_ = false;
+        single = next + run;
+      } else {
+        settle_refused(batch[next++], error_number);
+      }
+      retries = 0;
     }
-    // Not about this packet but about an earlier one: this one is still to be sent.
-    if (errors_.drain(fd_.get()) && retries++ < kPendingErrors) continue;
-    if (run > 1) {
-      // Each alone, to learn which packet it is about, and whether it is about any. EIO: a device
-      // on the way cannot compute checksums (udp_send_skb() in net/ipv4/udp.c).
-      if (error_number == EIO) segments_ = false;
-      single = next + run;
-      continue;
-    }
-    if (error_number == EMSGSIZE && batch[next].may_be_cut && send_cut())
-      batch[next++].verdict = SendVerdict::kSent;
-    else
-      settle_refused(batch[next++], error_number);
-    retries = 0;
   }
 }
 
@@ -248,6 +239,10 @@ bool UdpSocket::send_cut() noexcept {
 }
 
 void UdpSocket::settle_refused(Packet& packet, int error_number) noexcept {
+  if (error_number == EMSGSIZE && packet.may_be_cut && send_cut()) {
+    packet.verdict = SendVerdict::kSent;
+    return;
+  }
   if (source_may_be_gone(error_number) && !packet.local.is_unspecified()) {
     packet.local = IpAddress::unspecified(packet.remote.address.family());
     sockaddr_storage address{};

@@ -57,8 +57,8 @@ class UdpSocket final : public packet::OutsidePort {
 
  private:
   UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port, bool segments);
-  // The verdict of a packet the kernel refused, after a second try without its source if that may
-  // be gone.
+  // The verdict of the first packet prepared, which the kernel refused, after a second try: in
+  // pieces where it may be cut, or without its source if that may be gone.
   void settle_refused(packet::Packet& packet, int error_number) noexcept;
   // Sends the first of the messages prepared, in as many fragments as it takes.
   bool send_cut() noexcept;
@@ -67,7 +67,9 @@ class UdpSocket final : public packet::OutsidePort {
   UniqueFd probe_;  // connected to ask for a path MTU; never sends
   Family family_;
   std::uint16_t port_;
-  bool segments_;  // the kernel cuts runs of datagrams for us
+  // The kernel cuts runs of datagrams for us. Until it says EIO: a device on the way cannot compute
+  // checksums (udp_send_skb() in net/ipv4/udp.c).
+  bool segments_;
   std::unique_ptr<DatagramReader> reader_;
   std::unique_ptr<DatagramWriter> writer_;
   UdpErrors errors_;
