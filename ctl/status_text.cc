@@ -268,7 +268,8 @@ std::string peers_text(const TunnelInfo& tunnel, const Style& style, std::uint64
                           : ago_text(peer.last_received_usec, now_usec)},
                {size_text(peer.traffic.rx_bytes)},
                {size_text(peer.traffic.tx_bytes)}});
-    say(peer, sentence(peer.reason.text));
+    say(peer, sentence(peer.reason.text) +
+                  (peer.refused_by.empty() ? "" : " The ICMP came from " + peer.refused_by + "."));
     say(peer, keys_text(peer));
   }
   return '\n' + table.text(style, kIndent) + said;

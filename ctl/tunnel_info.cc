@@ -78,6 +78,7 @@ PeerInfo peer_of(const json& value) {
   peer.latest_handshake_usec = number(value, "latest-handshake-usec");
   peer.health = text(value, "health");
   peer.reason = reason_of(member(value, "reason"));
+  peer.refused_by = text(value, "refused-by");
   peer.traffic = traffic_of(value);
   peer.last_received_usec = number(value, "last-received-usec");
   return peer;

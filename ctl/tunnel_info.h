@@ -43,6 +43,7 @@ struct PeerInfo {
   std::uint64_t latest_handshake_usec = 0;  // 0: never
   std::string health;
   Reason reason;
+  std::string refused_by;  // with the reason "refused"; empty: we may not know
   TrafficInfo traffic;
   std::uint64_t last_received_usec = 0;  // 0: never
 };

@@ -20,6 +20,7 @@ constexpr auto kEvents = std::to_array<EventInfo>({
     {kEndpointLearned, "endpoint-learned", "05d5ddb140d54bf0848b55e8cb8214a2", kNotice, true},
     {kEndpointMoved, "endpoint-moved", "5e9debfd89494480b8e7dddf46714a48", kNotice, true},
     {kPeerConnected, "peer-connected", "be2dc0c79a3441e29170374e7044526e", kNotice, true},
+    {kPeerRefused, "peer-refused", "0bad2eaed8ef42989aa22a91a626e8eb", kNotice, true},
     {kNameResolved, "name-resolved", "124a9d45b19046418271054a28ab350e", kNotice, true},
     {kNameFailed, "name-failed", "835a7a7d6da14e2ba552c4b633862ef6", kWarning, true},
     {kInterfaceDeleted, "interface-deleted", "394956e7ef9b4fd59a67298a16919f9d", kError, false},

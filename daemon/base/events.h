@@ -39,6 +39,7 @@ enum class Event : std::uint8_t {
   kEndpointLearned,
   kEndpointMoved,
   kPeerConnected,  // a session of the WireGuard transport where there was none
+  kPeerRefused,    // by ICMP
   kNameResolved,
   kNameFailed,
   kInterfaceDeleted,

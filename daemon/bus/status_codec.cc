@@ -111,6 +111,7 @@ Item item_of(const session::PeerStatus& peer) {
           {"handshake-attempts", peer.handshake_attempts},
           {"health", std::string(to_string(peer.health))},
           {"reason", Texts{{"code", fit(peer.reason.code)}, {"text", fit(peer.reason.text)}}},
+          {"refused-by", peer.refused_by ? peer.refused_by->to_string() : ""},
           {"rx-bytes", peer.traffic.rx_bytes},
           {"tx-bytes", peer.traffic.tx_bytes},
           {"rx-packets", peer.traffic.rx_packets},
@@ -243,7 +244,7 @@ Dictionary without_details(Dictionary status) {
     at->second =
         sdbus::Variant(ItemSource{items.list.size(), [&](std::size_t i) { return items.list[i]; }});
   };
-  strip("peers", {"endpoint", "configured-endpoint", "public-key"});
+  strip("peers", {"endpoint", "configured-endpoint", "public-key", "refused-by"});
   strip("drops", {"last"});
   status.erase("public-key");
   return status;

@@ -33,7 +33,9 @@ struct PeerConfig {
 // What became of the handshakes with a peer.
 struct Handshakes {
   Instant last{};            // Instant{}: none succeeded
+  Instant tried{};           // the last that we began; Instant{}: none
   Instant answer_refused{};  // the last answer that did not decrypt; Instant{}: none
+  Instant clock_behind{};    // the last time the peer's clock was found behind; Instant{}: never
   unsigned attempts = 0;     // since the last success
   bool under_way = false;
 };

@@ -153,7 +153,7 @@ void Wireguard::poll(packet::Batch& datagrams) noexcept {
     if (index != kNoPeer) datagram.local = tables_.peers[index].local;
     const auto type = wg::type_of(datagram.bytes);
     if (type != wg::MessageType::kData) datagram.traffic_class = kHandshakeTrafficClass;
-    if (type == wg::MessageType::kInitiation) note(index, false);
+    if (type == wg::MessageType::kInitiation) note(index, &Handshakes::tried);
   }
   take_events();
 }
@@ -164,19 +164,20 @@ void Wireguard::take_events() noexcept {
     if (peer == kNoPeer) continue;
     if (event->kind == wg::EventKind::kKeypairReady) released_.push_back(event->peer);
     if (event->kind == wg::EventKind::kHandshakeGivenUp) give_up(peer);
-    note(peer, event->kind == wg::EventKind::kAnswerRefused);
+    note(peer, event->kind == wg::EventKind::kAnswerRefused     ? &Handshakes::answer_refused
+               : event->kind == wg::EventKind::kPeerClockBehind ? &Handshakes::clock_behind
+                                                                : nullptr);
   }
 }
 
-// For whoever shows it.
-void Wireguard::note(PeerIndex index, bool answer_refused) noexcept {
+void Wireguard::note(PeerIndex index, Instant Handshakes::*date) noexcept {
   const Peer& peer = tables_.peers[index];
   const wg::PeerStatus status = device_.status(peer.id, tables_.now);
   Handshakes handshakes = peer.record->handshakes();
   handshakes.last = status.last_handshake;
   handshakes.attempts = status.attempts;
   handshakes.under_way = status.handshaking;
-  if (answer_refused) handshakes.answer_refused = tables_.now;
+  if (date != nullptr) handshakes.*date = tables_.now;
   peer.record->set_handshakes(handshakes);
   tables_.announce(index);
 }

@@ -45,7 +45,8 @@ class Wireguard final : public Transport {
  private:
   Outcome accept(packet::Packet& datagram, std::span<std::uint8_t> payload) noexcept;
   void take_events() noexcept;
-  void note(PeerIndex peer, bool answer_refused) noexcept;
+  // Sets that date, and what the device knows of the peer's handshakes, for whoever shows it.
+  void note(PeerIndex peer, Instant Handshakes::*date = nullptr) noexcept;
   void give_up(PeerIndex peer) noexcept;
   PeerIndex index_of(wg::PeerId id) const noexcept;
 

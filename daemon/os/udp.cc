@@ -22,7 +22,7 @@ namespace {
 using packet::Packet;
 using packet::SendVerdict;
 
-constexpr int kPendingErrors = 4;  // tries of a call that fails with what ICMP said of another
+constexpr int kPendingErrors = 16;  // tries of a call that fails with what ICMP said of another
 
 // -1: there is no such option, or no such socket.
 int get_option(int fd, int level, int option) noexcept {

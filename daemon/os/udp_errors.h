@@ -17,8 +17,8 @@ class UdpErrors {
   // Asks the kernel to queue them. attempted: for the Error.
   static void enable(int fd, Family family, std::string_view attempted);
 
-  // Takes off what is queued, of a flood a part. True: there was something that a call of the
-  // socket may have failed with, though it was about an earlier datagram.
+  // Takes off what is queued, all but for an endless flood. True: there was something that a call
+  // of the socket may have failed with, though it was about an earlier datagram.
   bool drain(int fd) noexcept;
   // What was taken off since the last call, the newest of each remote; valid until the next
   // drain(). What is too much is forgotten.

@@ -122,8 +122,57 @@ Judgement unusable_name(const PeerFacts& peer) {
   }
 }
 
+std::string_view text_of(packet::Obstacle obstacle) {
+  switch (obstacle) {
+    case packet::Obstacle::kPort:
+      return "nothing listens on the port of its endpoint";
+    case packet::Obstacle::kHost:
+      return "no host answers at the address of its endpoint";
+    case packet::Obstacle::kNetwork:
+      return "no route leads to the address of its endpoint";
+    case packet::Obstacle::kProhibited:
+      break;
+  }
+  return "a filter does not let them through to its endpoint";
+}
+
+// Its last word is about the endpoint of now, and about what was sent last.
+bool is_refused(const PeerFacts& peer, Instant last_heard, Instant last_sent) {
+  return peer.refused && peer.refused->what.remote == peer.endpoint &&
+         peer.refused->when > last_heard && last_sent <= peer.refused->when + kRefusalTime;
+}
+
+// Without an address: the sentence is for everybody.
+Judgement refused(const PeerFacts& peer) {
+  const packet::Unreachable& what = peer.refused->what;
+  const bool there = what.said_by == what.remote.address;
+  const char* const who = what.said_here ? "this host" : there ? "the host there" : "a router";
+  return {Health::kFailing,
+          {std::string(kRefusedCode),
+           fmt::format("datagrams to peer {} are refused: {}, says {} (ICMP)", peer.name,
+                       text_of(what.obstacle), who)}};
+}
+
+// Also when they were given up: until one succeeds, nothing is better than it was.
+Judgement unanswered(const PeerFacts& peer, OwnClock own_clock) {
+  const dataplane::Handshakes& handshakes = peer.handshakes;
+  const unsigned count = handshakes.attempts - (handshakes.under_way ? 1 : 0);
+  const std::string what = fmt::format("no answer to {} handshake{} with peer {}", count,
+                                       count == 1 ? "" : "s", peer.name);
+  if (own_clock == OwnClock::kBehind)
+    return {Health::kFailing,
+            {"clock", what + ", and our clock is behind: it is earlier than the profile. Who has "
+                             "heard us before takes no handshake with an earlier time; set it"}};
+  return {Health::kFailing,
+          {"no-answer",
+           fmt::format("{}: it does not run at its endpoint, UDP does not pass, it does not know "
+                       "our public key, or our clock was set back{}",
+                       what,
+                       own_clock == OwnClock::kUnsynchronised ? " (it is not synchronised)" : "")}};
+}
+
 // The peer's word of a WireGuard tunnel is a handshake.
-Judgement assess_handshakes(const PeerFacts& peer, Instant now) {
+Judgement assess_handshakes(const PeerFacts& peer, OwnClock own_clock, Instant now) {
   const dataplane::Handshakes& handshakes = peer.handshakes;
   const PeerState state = state_of(handshakes, now);
   if (state == PeerState::kFresh) return {Health::kHealthy, {}};
@@ -133,15 +182,17 @@ Judgement assess_handshakes(const PeerFacts& peer, Instant now) {
              fmt::format("peer {} answers, but with keys that do not fit: compare the public keys "
                          "and the preshared key on both sides",
                          peer.name)}};
-  // Also when they were given up: until one succeeds, nothing is better than it was.
-  const unsigned unanswered = handshakes.attempts - (handshakes.under_way ? 1 : 0);
-  if (handshakes.attempts > 1)
-    return {Health::kFailing,
-            {"no-answer",
-             fmt::format("no answer to {} handshake{} with peer {}: it does not run at its "
-                         "endpoint, UDP does not pass, it does not know our public key, or our "
-                         "clock was set back",
-                         unanswered, unanswered == 1 ? "" : "s", peer.name)}};
+  if (handshakes.clock_behind > handshakes.last &&
+      (handshakes.attempts < 2 || now - handshakes.clock_behind < kTheirTurn))
+    return {
+        Health::kFailing,
+        {"clock",
+         fmt::format("the clock of peer {} is behind: its handshakes carry an earlier time than "
+                     "one before, so they are refused as if they were replayed; set it",
+                     peer.name)}};
+  if (handshakes.attempts > 0 && is_refused(peer, handshakes.last, handshakes.tried))
+    return refused(peer);
+  if (handshakes.attempts > 1) return unanswered(peer, own_clock);
   switch (state) {
     case PeerState::kStale:
       return {Health::kUnknown,
@@ -205,7 +256,7 @@ Exchange advanced(const Exchange& before, const ExchangeCounts& now) {
   return after;
 }
 
-Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now) {
+Judgement assess_peer(const PeerFacts& peer, const Facts& tunnel, Instant now) {
   if (peer.name_state != NameState::kNotNeeded && !peer.endpoint) return unusable_name(peer);
   if (!peer.endpoint)
     return {Health::kUnknown,
@@ -218,9 +269,11 @@ Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now) {
              fmt::format("the route to peer {} leads into the tunnel itself; add a route to its "
                          "endpoint outside, or take it out of allowed-ips",
                          peer.name)}};
-  if (peer.encrypted) return assess_handshakes(peer, now);
+  if (peer.encrypted) return assess_handshakes(peer, tunnel.own_clock, now);
   const Exchange& exchange = peer.exchange;
-  if (waits_in_vain(exchange, frames, now))
+  if (exchange.unanswered > 0 && is_refused(peer, exchange.last_rx, exchange.last_tx))
+    return refused(peer);
+  if (waits_in_vain(exchange, tunnel.frames, now))
     return {Health::kFailing,
             {"no-reply",
              fmt::format("packets go out, none come back ({:.0f} s): check that peer {} is running "
@@ -237,7 +290,7 @@ Assessment assess(const Facts& facts, Instant now) {
   assessment.peers.reserve(facts.peers.size());
   find_host_faults(facts, found);
   for (const PeerFacts& peer : facts.peers)
-    assessment.peers.push_back(assess_peer(peer, facts.frames, now));
+    assessment.peers.push_back(assess_peer(peer, facts, now));
   find_peers(assessment.peers, found);
   // No fault; said last.
   if (facts.changed_by_wg)

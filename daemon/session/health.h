@@ -51,6 +51,14 @@ struct PeerFacts {
   Exchange exchange;
   bool encrypted = false;  // what follows has a meaning
   dataplane::Handshakes handshakes;
+  std::optional<dataplane::Refused> refused;  // the last word of ICMP
+};
+
+// Of our own wall clock, which handshakes carry.
+enum class OwnClock {
+  kNothingKnown,
+  kUnsynchronised,  // the host's time service has not set it yet
+  kBehind,          // it cannot be right: the profile was written later
 };
 
 // What a WireGuard peer is, from its handshakes alone.
@@ -79,6 +87,7 @@ struct Facts {
   std::string dns_failure;                  // empty: not wanted, or systemd-resolved knows
   std::string control_failure;              // of the control socket; empty: not wanted, or there
   bool changed_by_wg = false;               // what runs is not what the profile says
+  OwnClock own_clock = OwnClock::kNothingKnown;
   std::vector<PeerFacts> peers;
 };
 
@@ -94,15 +103,21 @@ struct Assessment {
   Reason reason() const { return findings.empty() ? Reason{} : findings.front(); }
 };
 
+// The code of a reason that PeerFacts::refused explains.
+inline constexpr std::string_view kRefusedCode = "refused";
 // So many peers have their reason among the findings; each of thousands may have one.
 inline constexpr std::size_t kPeersFound = 32;
 
 inline constexpr Duration kReplyTime = std::chrono::seconds(10);
 inline constexpr Duration kAnswerTime = std::chrono::seconds(2);
+// What ICMP said counts as long as nothing was sent so much later without its saying it again.
+inline constexpr Duration kRefusalTime = std::chrono::seconds(10);
+// As long after the last one, what the peer begins says more than what we begin.
+inline constexpr Duration kTheirTurn = std::chrono::seconds(30);
 // The life of a WireGuard session: REJECT_AFTER_TIME of the paper, section 6.1.
 inline constexpr Duration kSessionTime = std::chrono::seconds(180);
 
-Judgement assess_peer(const PeerFacts& peer, bool frames, Instant now);
+Judgement assess_peer(const PeerFacts& peer, const Facts& tunnel, Instant now);
 Assessment assess(const Facts& facts, Instant now);
 
 }  // namespace vpntun::session

@@ -7,6 +7,7 @@
 #include "os/sysctl.h"
 #include "session/interface.h"
 #include "session/news.h"
+#include "session/own_clock.h"
 #include "session/running.h"
 
 namespace vpntun::session {
@@ -64,6 +65,7 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
   facts.kill_switch_failure = kill_switch_.failure();
   facts.dns_failure = dns_failure_;
   facts.control_failure = control_failure_;
+  facts.own_clock = own_clock(profile_);
   facts.changed_by_wg = before_wg_.has_value();
   facts.peers = peers_->facts(snapshot);
   for (std::size_t i = 0; i < facts.peers.size(); ++i)
@@ -111,6 +113,7 @@ void Running::look_at_peers(Instant now) {
     if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
       log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);
     log_session(seen.peers[i].name, shown_.peers[i], next.peers[i]);
+    log_refused(seen.peers[i], shown_.peers[i], next.peers[i]);
   }
   shown_ = std::move(next);
   if (changed_) changed_();

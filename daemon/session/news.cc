@@ -29,4 +29,18 @@ void log_session(const std::string& peer, const Shown::Peer& before, const Shown
              "peer {} is connected{}{}", peer, endpoint.empty() ? "" : ", at ", endpoint);
 }
 
+void log_refused(const PeerFacts& peer, const Shown::Peer& before, const Shown::Peer& now) {
+  if (before.code == now.code || now.code != kRefusedCode) return;
+  const packet::Unreachable& what = peer.refused->what;
+  const std::string endpoint = what.remote.to_string();
+  log::event(
+      log::Event::kPeerRefused,
+      {.peer = peer.name, .reason = std::string(to_string(what.obstacle)), .endpoint = endpoint},
+      "datagrams to peer {} at {} are refused: ICMP from {}, {}", peer.name, endpoint,
+      what.said_by.to_string(),
+      what.obstacle == packet::Obstacle::kProhibited
+          ? std::string("prohibited")
+          : fmt::format("{} unreachable", to_string(what.obstacle)));
+}
+
 }  // namespace vpntun::session

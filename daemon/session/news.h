@@ -17,4 +17,7 @@ void log_endpoint(const std::string& peer, const std::optional<Endpoint>& before
 // The first session with a peer, or one after the former had expired: not every renewal.
 void log_session(const std::string& peer, const Shown::Peer& before, const Shown::Peer& now);
 
+// That ICMP refuses what is sent to it, and who says so.
+void log_refused(const PeerFacts& peer, const Shown::Peer& before, const Shown::Peer& now);
+
 }  // namespace vpntun::session

@@ -139,6 +139,7 @@ std::vector<PeerFacts> Peers::facts(const dataplane::Snapshot& snapshot) const {
     peer.exchange = advanced(entry.exchange, counts_of(snapshot.peers[i].traffic));
     peer.encrypted = encrypted_;
     peer.handshakes = snapshot.peers[i].handshakes;
+    peer.refused = snapshot.peers[i].refused;
     if (const PeerName* const name = entry.endpoints.name()) {
       if (!encrypted_) peer.endpoint = name->endpoint();
       peer.name_state = name->state();

@@ -45,6 +45,7 @@ struct PeerStatus {
   std::uint32_t handshake_attempts = 0;  // since the last one that succeeded
   Health health = Health::kUnknown;
   Reason reason;
+  std::optional<IpAddress> refused_by;  // with the reason "refused": who said so
 };
 // Of its handshakes; empty with the plain transport, which has none.
 std::string_view state_word(const PeerStatus& peer) noexcept;

@@ -82,6 +82,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
     peer.last_sent_usec = date_of(snapshot.peers[i].traffic.last_tx);
     peer.health = assessment.peers[i].health;
     peer.reason = assessment.peers[i].reason;
+    if (peer.reason.code == kRefusedCode) peer.refused_by = seen.peers[i].refused->what.said_by;
     if (encrypted) add_handshakes(peer, settings, snapshot.peers[i].handshakes);
   }
   return status;

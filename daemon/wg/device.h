@@ -64,6 +64,7 @@ enum class EventKind : std::uint8_t {
   kHandshakeUnanswered,  // no answer to an initiation for 5 s; another one follows
   kHandshakeGivenUp,  // no answer for 90 s: packets held for it are lost, the next one begins anew
   kAnswerRefused,     // an answer came that does not decrypt: another key, or preshared key
+  kPeerClockBehind,   // the peer's initiations are older than one that was taken, and refused
   kKeypairReady,  // a handshake is done, by whichever side it began: packets held for the peer can
                   // be sealed now, and should be before poll_transmit()
 };

@@ -68,12 +68,16 @@ Arrival Device::State::take_initiation(const Initiation& message, Instant now) n
   if (!peer || !peer->paired) return refused(Refusal::kUnknownPeer);
   const auto received = read_initiation(*claim, peer->pairing, message, aead);
   if (!received) return refused(Refusal::kNotAuthentic, peer->id);
-  if (received->timestamp <= peer->greatest_received) return refused(Refusal::kReplayed, peer->id);
+  if (received->timestamp <= peer->greatest_received) {
+    if (peer->note_behind(received->timestamp)) tell(*peer, EventKind::kPeerClockBehind);
+    return refused(Refusal::kReplayed, peer->id);
+  }
   if (now < peer->initiation_taken + kInitiationSpacing)
     return refused(Refusal::kTooManyInitiations, peer->id);
   if (!respond_to(*peer, message, received->state, now))
     return refused(Refusal::kNotAuthentic, peer->id);
   peer->greatest_received = received->timestamp;
+  peer->greatest_behind = {};
   peer->initiation_taken = now;
   peer->timers.received(now);
   note(*peer);

@@ -1,6 +1,7 @@
 #include "wg/peer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "wg/timestamp.h"
 
@@ -26,6 +27,11 @@ void Peer::pair(const std::optional<Identity>& own,
     pairing = *made;
     paired = true;
   }
+}
+
+bool Peer::note_behind(const Timestamp& timestamp) noexcept {
+  if (timestamp == greatest_received || timestamp <= greatest_behind) return false;
+  return std::exchange(greatest_behind, timestamp) != Timestamp{};
 }
 
 Timestamp Peer::next_timestamp(std::chrono::nanoseconds wall_clock) noexcept {

@@ -33,6 +33,10 @@ struct Peer {
   // for the other side takes only ones that do.
   Timestamp next_timestamp(std::chrono::nanoseconds wall_clock) noexcept;
 
+  // An authentic initiation is older than greatest_received. True: it is not a datagram that was
+  // late, for it is newer than the last such one, so the peer makes them now.
+  bool note_behind(const Timestamp& timestamp) noexcept;
+
   bool initiating() const noexcept { return timers.initiation != kNever; }
 
   PeerId id;
@@ -44,6 +48,7 @@ struct Peer {
   std::unique_ptr<Initiating> initiation;  // only while initiating()
 
   Timestamp greatest_received{};
+  Timestamp greatest_behind{};          // of those refused for it since then
   Instant initiation_taken = kLongAgo;  // the last one of the peer
   std::chrono::nanoseconds last_timestamp = std::chrono::nanoseconds::min();  // ours
   Instant handshake_sent = kLongAgo;  // our last initiation or response

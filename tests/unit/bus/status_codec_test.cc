@@ -39,6 +39,7 @@ session::Status full_status() {
   peer.state = session::PeerState::kFresh;
   peer.latest_handshake_usec = 1'700'000'000'000'000;
   peer.handshake_attempts = 2;
+  peer.refused_by = IpAddress::parse("10.0.2.1");
   status.peers.push_back(peer);
   return status;
 }
@@ -141,6 +142,7 @@ TEST(StatusCodec, TheJsonOfAnEncryptedTunnelHasItsKeysAndHandshakes) {
   EXPECT_EQ(tunnel["public-key"], kOwnKey);
   const auto& peer = tunnel["peers"][0];
   EXPECT_EQ(peer["public-key"], kPeerKey);
+  EXPECT_EQ(peer["refused-by"], "10.0.2.1");
   EXPECT_EQ(peer["has-preshared-key"], true);
   EXPECT_EQ(peer["persistent-keepalive"], 25);
   EXPECT_EQ(peer["state"], "fresh");
@@ -165,6 +167,7 @@ TEST(StatusCodec, WhoMayNotKnowSeesNeitherWhereNorWhoPeersAre) {
   const auto tunnel = nlohmann::json::parse(rest)["tunnels"][0];
   EXPECT_FALSE(tunnel.contains("public-key"));
   EXPECT_FALSE(tunnel["peers"][0].contains("public-key"));
+  EXPECT_FALSE(tunnel["peers"][0].contains("refused-by"));
   EXPECT_EQ(tunnel["peers"][0]["state"], "fresh");
   EXPECT_EQ(tunnel["peers"][0]["allowed-ips"][0], "192.168.60.0/24");
 }

@@ -62,6 +62,7 @@ inline constexpr const char* kEncryptedDocument = R"json({
                  "persistent-keepalive": 0, "state": "connecting", "latest-handshake-usec": 999999820000000,
                  "handshake-attempts": 7, "health": "failing",
                  "reason": {"code": "no-answer", "text": "no answer to 6 handshakes with peer branch"},
+                 "refused-by": "198.51.100.1",
                  "rx-bytes": 80740352, "tx-bytes": 12582912},
                 {"name": "phone", "endpoint": "", "allowed-ips": ["10.8.0.3/32"], "state": "never", "health": "unknown"}],
       "profile-path": "/etc/vpntund/office.toml", "profile-stale": false, "profile-valid": true

@@ -127,7 +127,7 @@ TEST(Detail, OfAnEncryptedTunnelHasKeysAndHandshakes) {
    branch  connecting  198.51.100.7:51820           10.8.0.4/32                 3 min ago  77 MiB    12 MiB
    phone   never       not learned yet              10.8.0.3/32                 never      0 B       0 B
    alice: public key xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=, with a preshared key, keepalive every 25 s
-   branch: No answer to 6 handshakes with peer branch.
+   branch: No answer to 6 handshakes with peer branch. The ICMP came from 198.51.100.1.
    branch: public key TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=
 )");
 }

@@ -31,7 +31,16 @@ PeerFacts peer_with(const Handshakes& handshakes, const std::string& name = "off
 }
 
 Judgement judged(const Handshakes& handshakes) {
-  return assess_peer(peer_with(handshakes), false, kNow);
+  return assess_peer(peer_with(handshakes), {}, kNow);
+}
+
+// Tried again and again, the last time now, and this is what ICMP said so long ago.
+PeerFacts refused_peer(packet::Obstacle obstacle, Duration ago = 0s) {
+  PeerFacts peer = peer_with(tried(3));
+  peer.handshakes.tried = kNow;
+  peer.refused = {.what = {*peer.endpoint, obstacle, peer.endpoint->address, false},
+                  .when = kNow - ago};
+  return peer;
 }
 
 TEST(PeerState, HasTheWordsOfTheInterface) {
@@ -135,18 +144,105 @@ TEST(HandshakeHealth, CountsNoPacketsThatWentUnanswered) {
   PeerFacts peer = peer_with(done(10s));
   peer.exchange.unanswered = 50;
   peer.exchange.unanswered_since = kNow - 60s;
-  EXPECT_EQ(assess_peer(peer, false, kNow).health, Health::kHealthy);
+  EXPECT_EQ(assess_peer(peer, {}, kNow).health, Health::kHealthy);
 }
 
 TEST(HandshakeHealth, ComesAfterWhatIsKnownOfTheEndpoint) {
   PeerFacts peer = peer_with({});
   peer.endpoint.reset();
-  EXPECT_EQ(assess_peer(peer, false, kNow).reason.code, "waiting");
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "waiting");
   peer.name_state = NameState::kFailed;
-  EXPECT_EQ(assess_peer(peer, false, kNow).reason.code, "unresolved");
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "unresolved");
   peer = peer_with(tried(3));
   peer.endpoint_through_tunnel = true;
-  EXPECT_EQ(assess_peer(peer, false, kNow).reason.code, "endpoint-through-tunnel");
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "endpoint-through-tunnel");
+}
+
+TEST(HandshakeHealth, FailsWithWhatIcmpSaysAndByWhomButNoAddress) {
+  PeerFacts peer = refused_peer(packet::Obstacle::kPort);
+  const Judgement judgement = assess_peer(peer, {}, kNow);
+  EXPECT_EQ(judgement.health, Health::kFailing);
+  EXPECT_EQ(judgement.reason.code, "refused");
+  EXPECT_EQ(judgement.reason.text,
+            "datagrams to peer office are refused: nothing listens on the port of its endpoint, "
+            "says the host there (ICMP)");
+  peer.refused->what.obstacle = packet::Obstacle::kNetwork;
+  peer.refused->what.said_by = endpoint("198.51.100.1:1").address;
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.text,
+            "datagrams to peer office are refused: no route leads to the address of its endpoint, "
+            "says a router (ICMP)");
+  peer.refused->what.said_here = true;
+  EXPECT_THAT(assess_peer(peer, {}, kNow).reason.text, HasSubstr("says this host"));
+}
+
+TEST(HandshakeHealth, BelievesIcmpFromTheFirstAttemptOn) {
+  PeerFacts peer = refused_peer(packet::Obstacle::kProhibited);
+  peer.handshakes.attempts = 1;
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "refused");
+  peer.handshakes.attempts = 0;
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "no-handshake") << "nothing was tried";
+}
+
+TEST(HandshakeHealth, ForgetsIcmpThatLaterAttemptsDidNotMeet) {
+  EXPECT_EQ(assess_peer(refused_peer(packet::Obstacle::kPort, kRefusalTime), {}, kNow).reason.code,
+            "refused");
+  EXPECT_EQ(
+      assess_peer(refused_peer(packet::Obstacle::kPort, kRefusalTime + 1s), {}, kNow).reason.code,
+      "no-answer");
+  PeerFacts given_up = refused_peer(packet::Obstacle::kPort, 1h);
+  given_up.handshakes.tried = kNow - 1h;
+  given_up.handshakes.under_way = false;
+  EXPECT_EQ(assess_peer(given_up, {}, kNow).reason.code, "refused")
+      << "it is the last that is known";
+}
+
+TEST(HandshakeHealth, BelievesNoIcmpAboutAnotherEndpointOrFromBeforeAnAnswer) {
+  PeerFacts peer = refused_peer(packet::Obstacle::kPort);
+  peer.endpoint = endpoint("198.51.100.8:51820");
+  EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "no-answer");
+  peer = refused_peer(packet::Obstacle::kPort, 5s);
+  peer.handshakes.last = kNow - 4s;
+  peer.handshakes.attempts = 0;
+  EXPECT_EQ(assess_peer(peer, {}, kNow).health, Health::kHealthy);
+}
+
+TEST(HandshakeHealth, AFreshPeerIsHealthyWhateverIcmpSays) {
+  PeerFacts peer = refused_peer(packet::Obstacle::kPort);
+  peer.handshakes = done(20s);
+  EXPECT_EQ(assess_peer(peer, {}, kNow).health, Health::kHealthy);
+  peer.handshakes.attempts = 1;  // a renewal
+  peer.handshakes.tried = kNow;
+  EXPECT_EQ(assess_peer(peer, {}, kNow).health, Health::kHealthy);
+}
+
+TEST(HandshakeHealth, FailsWhenThePeersClockIsBehind) {
+  Handshakes handshakes{.last = kNow - 300s, .clock_behind = kNow - 100s};
+  EXPECT_EQ(judged(handshakes).health, Health::kFailing);
+  EXPECT_EQ(judged(handshakes).reason.code, "clock");
+  EXPECT_THAT(judged(handshakes).reason.text, HasSubstr("the clock of peer office is behind"));
+  handshakes.last = kNow - 50s;
+  EXPECT_EQ(judged(handshakes).health, Health::kHealthy) << "it was, before the last handshake";
+}
+
+TEST(HandshakeHealth, ThePeersClockIsNoReasonForItsSilence) {
+  Handshakes handshakes = tried(3);
+  handshakes.clock_behind = kNow - 10s;
+  EXPECT_EQ(judged(handshakes).reason.code, "clock") << "it is not silent";
+  handshakes.clock_behind = kNow - kTheirTurn;
+  EXPECT_EQ(judged(handshakes).reason.code, "no-answer");
+}
+
+TEST(HandshakeHealth, SuspectsOurClockWhenNobodyAnswers) {
+  Facts tunnel;
+  const PeerFacts peer = peer_with(tried(3));
+  tunnel.own_clock = OwnClock::kUnsynchronised;
+  EXPECT_EQ(assess_peer(peer, tunnel, kNow).reason.code, "no-answer");
+  EXPECT_THAT(assess_peer(peer, tunnel, kNow).reason.text, HasSubstr("(it is not synchronised)"));
+  tunnel.own_clock = OwnClock::kBehind;
+  EXPECT_EQ(assess_peer(peer, tunnel, kNow).reason.code, "clock");
+  EXPECT_THAT(assess_peer(peer, tunnel, kNow).reason.text,
+              HasSubstr("no answer to 2 handshakes with peer office, and our clock is behind"));
+  EXPECT_EQ(assess_peer(peer_with(done(10s)), tunnel, kNow).health, Health::kHealthy);
 }
 
 TEST(HandshakeHealth, OneSilentPeerOfSeveralDegradesTheTunnel) {

@@ -159,6 +159,22 @@ TEST(Health, FailsAlsoWhenThePeerAnsweredBefore) {
   EXPECT_EQ(assess(facts_with({peer}), kNow).health, Health::kFailing);
 }
 
+TEST(Health, FailsAtOnceWhenIcmpRefusesWhatIsSent) {
+  PeerFacts peer = silent_peer(1s);
+  peer.refused = {.what = {*peer.endpoint, packet::Obstacle::kHost, {}, true}, .when = kNow - 1s};
+  const Assessment assessment = assess(facts_with({peer}), kNow);
+  EXPECT_EQ(assessment.health, Health::kFailing);
+  EXPECT_EQ(assessment.reason().code, "refused");
+  EXPECT_EQ(assessment.reason().text,
+            "datagrams to peer server are refused: no host answers at the address of its endpoint, "
+            "says this host (ICMP)");
+  peer.exchange.last_rx = kNow;
+  EXPECT_EQ(assess(facts_with({peer}), kNow).health, Health::kHealthy) << "it was heard since";
+  peer = answering_peer();
+  peer.refused = {.what = {*peer.endpoint, packet::Obstacle::kPort, {}, false}, .when = kNow};
+  EXPECT_EQ(assess(facts_with({peer}), kNow).health, Health::kHealthy) << "nothing waits";
+}
+
 TEST(Health, GivesTheReplyTenSeconds) {
   EXPECT_EQ(assess(facts_with({silent_peer(9s)}), kNow).health, Health::kUnknown);
   EXPECT_EQ(assess(facts_with({silent_peer(10s)}), kNow).health, Health::kFailing);

@@ -88,6 +88,52 @@ TEST(DeviceHandshake, AnInitiationOlderThanOneThatCameIsRefused) {
   EXPECT_EQ(wire.deliver(wire.b, old).refusal, Refusal::kReplayed);
 }
 
+// The initiations of a, which nobody answers, oldest first.
+std::vector<Datagram> attempts(TwoDevices& wire, std::size_t count) {
+  std::vector<Datagram> all{initiation_of(wire, wire.a)};
+  wire.passes = nothing_passes;
+  while (all.size() < count) {
+    wire.wall += 6s;
+    wire.wait(6s);
+    all.push_back(wire.sent.back().bytes);
+  }
+  wire.passes = [](const End&, const Datagram&) { return true; };
+  return all;
+}
+
+TEST(DeviceHandshake, APeerThatGoesOnWithEarlierTimesIsToldToHaveItsClockBehind) {
+  TwoDevices wire;
+  const std::vector<Datagram> all = attempts(wire, 4);
+  ASSERT_EQ(wire.deliver(wire.b, all[3]).kind, Kind::kHandshake);
+  for (const std::size_t attempt : {0u, 1u}) {
+    EXPECT_EQ(wire.b.count(EventKind::kPeerClockBehind), 0u) << "the first may have been late";
+    EXPECT_EQ(wire.deliver(wire.b, all[attempt]).refusal, Refusal::kReplayed);
+  }
+  EXPECT_EQ(wire.b.count(EventKind::kPeerClockBehind), 1u);
+  EXPECT_EQ(wire.deliver(wire.b, all[2]).refusal, Refusal::kReplayed);
+  EXPECT_EQ(wire.b.count(EventKind::kPeerClockBehind), 2u);
+}
+
+TEST(DeviceHandshake, InitiationsThatComeTwiceOrInAnotherOrderSayNothingOfAClock) {
+  TwoDevices wire;
+  const std::vector<Datagram> all = attempts(wire, 4);
+  ASSERT_EQ(wire.deliver(wire.b, all[3]).kind, Kind::kHandshake);
+  for (const std::size_t attempt : {3u, 2u, 1u, 0u, 2u, 3u})
+    EXPECT_EQ(wire.deliver(wire.b, all[attempt]).refusal, Refusal::kReplayed);
+  EXPECT_EQ(wire.b.count(EventKind::kPeerClockBehind), 0u);
+}
+
+TEST(DeviceHandshake, AnInitiationThatIsTakenEndsTheSuspicionOfAClock) {
+  TwoDevices wire;
+  const std::vector<Datagram> all = attempts(wire, 5);
+  ASSERT_EQ(wire.deliver(wire.b, all[3]).kind, Kind::kHandshake);
+  wire.deliver(wire.b, all[0]);
+  wire.now += 1s;
+  ASSERT_EQ(wire.deliver(wire.b, all[4]).kind, Kind::kHandshake);
+  wire.deliver(wire.b, all[1]);
+  EXPECT_EQ(wire.b.count(EventKind::kPeerClockBehind), 0u);
+}
+
 TEST(DeviceHandshake, AReplayedInitiationTouchesNoRunningSession) {
   TwoDevices wire;
   wire.connect();
