@@ -21,7 +21,7 @@ KEPT_SECONDS = 3 * 24 * 3600
 BOOT_PACKAGES = {
     "every": """bash-completion ca-certificates dbus iproute2 iputils-ping kmod libpam-systemd man-db nftables polkitd
                 procps python3 python3-jeepney systemd systemd-resolved systemd-sysv wireguard-go wireguard-tools
-                libmnl0 libnftables1 libsodium23""".split(),
+                libmnl0 libnftables1 libqrencode4 libsodium23""".split(),
     "bookworm": "libfmt9 libsdbus-c++1 libssl3 libspdlog1.10 libtomlplusplus3".split(),
     "trixie": "libfmt10 libsdbus-c++2 libssl3t64 libspdlog1.15 libtomlplusplus3t64".split(),
 }

@@ -204,8 +204,24 @@ def test_a_removed_peer_takes_nothing_else_with_it(office):
     assert "no peer" in vpnctl(office, "peer", "remove", "./office.toml", "phone", code=1).stderr
 
 
-def test_a_qr_code_is_a_square_of_half_blocks(office):
-    lines = vpnctl(office, "export", "./office.toml", "--qr").stdout.splitlines()
-    assert {len(line) for line in lines} == {len(lines[0])}
-    assert len(lines) == (len(lines[0]) + 1) // 2
-    assert set("".join(lines)) <= set("█▀▄ ")
+def photographed(drawing, scale=4):
+    """What a terminal shows of half blocks, light on dark, as a PGM image."""
+    rows = [row for line in drawing.splitlines()
+            for row in ([c in "█▀" for c in line], [c in "█▄" for c in line])]
+    pixels = bytearray()
+    for row in rows:
+        pixels += b"".join(bytes([255 if light else 0]) * scale for light in row) * scale
+    return f"P5 {len(rows[0]) * scale} {len(rows) * scale} 255\n".encode() + pixels
+
+
+def test_a_qr_code_is_read_as_what_is_exported(office):
+    for arguments in (["export", "./office.toml"], ["export", "./office.toml", "--format", "wg-quick"]):
+        exported = vpnctl(office, *arguments).stdout
+        drawing = vpnctl(office, *arguments, "--qr").stdout
+        lines = drawing.splitlines()
+        assert {len(line) for line in lines} == {len(lines[0])} and len(lines) == (len(lines[0]) + 1) // 2
+        assert set("".join(lines)) <= set("█▀▄ ")
+        (office / "code.pgm").write_bytes(photographed(drawing))
+        read = subprocess.run(["zbarimg", "--quiet", "--raw", "code.pgm"], cwd=office, capture_output=True, text=True,
+                              timeout=20, check=True).stdout
+        assert read.strip() == exported.strip() and "PrivateKey" in read
