@@ -212,8 +212,12 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
     } else if (error_number == ENOBUFS) {  // the device's queue is full, and has dropped it
       for (std::size_t left = run; left > 0; --left) refuse(batch[next++], error_number);
     } else if (error_number != EINTR &&
-               // Not about this packet but about an earlier one: this one is still to be sent.
-               (!errors_.drain(fd_.get()) || retries++ == kPendingErrors)) {
+               // Perhaps not about this packet but about an earlier one, which is not always seen:
+               // the kernel queues what ICMP says before it lets a call fail for it. That nobody
+               // listens is never known at once.
+               retries++ >= (errors_.drain(fd_.get()) || error_number == ECONNREFUSED
+                                 ? kPendingErrors
+                                 : 1)) {
       if (run > 1) {
         // Each alone, to learn which packet it is about, and whether it is about any.
         if (error_number == EIO) segments_ = false;

@@ -86,14 +86,14 @@ def test_both_ends_tell_the_same_numbers(tunnels, other, ends):
         assert "  1/1  " in line and " s ago  " in line
 
 
-def test_a_peer_that_does_not_run_is_said_not_to_answer_until_it_does(pair, tunnels, other, ends):
+def test_a_peer_that_does_not_run_is_said_to_refuse_until_it_does(pair, tunnels, other, ends):
     tunnels.client.watch(f"type='signal',interface='org.freedesktop.DBus.Properties',path='{PEER_OBJECT}'")
     run_ours(tunnels, ends)
     assert (tunnels.peer("server", "u")["state"], reason(tunnels)) == ("never", "no-handshake")
     with vpnctl(tunnels, "wait", "server", "--for", "handshake", "--timeout", "60") as waiting:
         ping("server", THEIRS, seconds=1)
         wait_for(lambda: tunnels.peer("server", "u")["state"] == "connecting", "a handshake is tried")
-        wait_for(lambda: reason(tunnels) == "no-answer", "it is not answered", 20)
+        wait_for(lambda: reason(tunnels) == "refused", "nobody is there", 20)
         assert tunnels.client.status("server")["health"] == "failing"
         assert waiting.poll() is None
         with other:

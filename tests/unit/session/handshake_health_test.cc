@@ -180,6 +180,7 @@ TEST(HandshakeHealth, BelievesIcmpFromTheFirstAttemptOn) {
   peer.handshakes.attempts = 1;
   EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "refused");
   peer.handshakes.attempts = 0;
+  peer.handshakes.under_way = false;
   EXPECT_EQ(assess_peer(peer, {}, kNow).reason.code, "no-handshake") << "nothing was tried";
 }
 
