@@ -6,8 +6,6 @@
 
 #include <cstdlib>
 
-#include "base/error.h"
-
 namespace vpntun::crypto {
 namespace {
 
@@ -19,7 +17,6 @@ struct Freed {
   }
 };
 using Cipher = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
 using Digest = std::unique_ptr<EVP_MD, Freed<EVP_MD_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using MacContext = std::unique_ptr<EVP_MAC_CTX, Freed<EVP_MAC_CTX_free>>;
@@ -34,6 +31,17 @@ void require(bool done) noexcept {
 
 int int_of(std::size_t size) noexcept {
   return static_cast<int>(size);
+}
+
+// Looked up once, for every context.
+const EVP_CIPHER* packet_cipher() noexcept {
+  static const Cipher cipher(EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr));
+  return cipher.get();
+}
+
+// Cheaper than EVP_CIPHER_CTX_ctrl, which makes the same of it.
+OSSL_PARAM tag_at(std::uint8_t* place) noexcept {
+  return OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, place, kTagSize);
 }
 
 void start_sodium() noexcept {
@@ -195,61 +203,59 @@ Nonce nonce_of(std::uint64_t counter) noexcept {
   return nonce;
 }
 
-struct Aead::Contexts {
-  Cipher cipher;
-  CipherContext seal;
-  CipherContext open;
-};
-
-Aead::Aead() : contexts_(std::make_unique<Contexts>()) {
-  contexts_->cipher.reset(EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr));
-  contexts_->seal.reset(EVP_CIPHER_CTX_new());
-  contexts_->open.reset(EVP_CIPHER_CTX_new());
-  if (!contexts_->cipher || !contexts_->seal || !contexts_->open ||
-      EVP_EncryptInit_ex2(contexts_->seal.get(), contexts_->cipher.get(), nullptr, nullptr,
-                          nullptr) != 1 ||
-      EVP_DecryptInit_ex2(contexts_->open.get(), contexts_->cipher.get(), nullptr, nullptr,
-                          nullptr) != 1)
-    throw Error(ErrorKind::kNotSupported, "cannot use ChaCha20-Poly1305 of OpenSSL");
-}
-Aead::~Aead() = default;  // OpenSSL wipes what its contexts hold
-Aead::Aead(Aead&&) noexcept = default;
-Aead& Aead::operator=(Aead&&) noexcept = default;
-
-void Aead::seal(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
-                MutableBytes bytes) noexcept {
-  EVP_CIPHER_CTX* context = contexts_->seal.get();
-  const MutableBytes text = bytes.first(bytes.size() - kTagSize);
-  int written = 0;
-  bool done = EVP_EncryptInit_ex2(context, nullptr, key.data(), nonce.data(), nullptr) == 1;
-  if (!associated.empty())
-    done = done && EVP_EncryptUpdate(context, nullptr, &written, associated.data(),
-                                     int_of(associated.size())) == 1;
-  if (!text.empty())
-    done = done &&
-           EVP_EncryptUpdate(context, text.data(), &written, text.data(), int_of(text.size())) == 1;
-  done = done && EVP_EncryptFinal_ex(context, text.data() + text.size(), &written) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, int_of(kTagSize),
-                             text.data() + text.size()) == 1;
-  require(done);
+void aead_seal(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
+               MutableBytes bytes) noexcept {
+  ::crypto_aead_chacha20poly1305_ietf_encrypt(bytes.data(), nullptr, bytes.data(),
+                                              bytes.size() - kTagSize, associated.data(),
+                                              associated.size(), nullptr, nonce.data(), key.data());
 }
 
-bool Aead::open(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
-                MutableBytes bytes) noexcept {
+bool aead_open(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
+               MutableBytes bytes) noexcept {
   if (bytes.size() < kTagSize) return false;
-  EVP_CIPHER_CTX* context = contexts_->open.get();
+  return ::crypto_aead_chacha20poly1305_ietf_decrypt(
+             bytes.data(), nullptr, nullptr, bytes.data(), bytes.size(), associated.data(),
+             associated.size(), nonce.data(), key.data()) == 0;
+}
+
+void FreeCipherContext::operator()(evp_cipher_ctx_st* context) const noexcept {
+  EVP_CIPHER_CTX_free(context);  // wipes the key
+}
+
+Sealer::Sealer(std::span<const std::uint8_t, kKeySize> key) noexcept
+    : context_(EVP_CIPHER_CTX_new()) {
+  require(context_ &&
+          EVP_EncryptInit_ex2(context_.get(), packet_cipher(), key.data(), nullptr, nullptr) == 1);
+}
+
+void Sealer::seal(const Nonce& nonce, MutableBytes bytes) noexcept {
+  EVP_CIPHER_CTX* const context = context_.get();
   const MutableBytes text = bytes.first(bytes.size() - kTagSize);
+  OSSL_PARAM tag[] = {tag_at(text.data() + text.size()), OSSL_PARAM_construct_end()};
   int written = 0;
-  bool done = EVP_DecryptInit_ex2(context, nullptr, key.data(), nonce.data(), nullptr) == 1 &&
-              EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, int_of(kTagSize),
-                                  text.data() + text.size()) == 1;
-  if (!associated.empty())
-    done = done && EVP_DecryptUpdate(context, nullptr, &written, associated.data(),
-                                     int_of(associated.size())) == 1;
-  if (!text.empty())
-    done = done &&
-           EVP_DecryptUpdate(context, text.data(), &written, text.data(), int_of(text.size())) == 1;
-  return done && EVP_DecryptFinal_ex(context, text.data() + text.size(), &written) == 1;
+  require(EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
+          (text.empty() || EVP_EncryptUpdate(context, text.data(), &written, text.data(),
+                                             int_of(text.size())) == 1) &&
+          EVP_EncryptFinal_ex(context, text.data() + text.size(), &written) == 1 &&
+          EVP_CIPHER_CTX_get_params(context, tag) == 1);
+}
+
+Opener::Opener(std::span<const std::uint8_t, kKeySize> key) noexcept
+    : context_(EVP_CIPHER_CTX_new()) {
+  require(context_ &&
+          EVP_DecryptInit_ex2(context_.get(), packet_cipher(), key.data(), nullptr, nullptr) == 1);
+}
+
+bool Opener::open(const Nonce& nonce, MutableBytes bytes) noexcept {
+  if (bytes.size() < kTagSize) return false;
+  EVP_CIPHER_CTX* const context = context_.get();
+  const MutableBytes text = bytes.first(bytes.size() - kTagSize);
+  const OSSL_PARAM tag[] = {tag_at(text.data() + text.size()), OSSL_PARAM_construct_end()};
+  int written = 0;
+  return EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce.data(), tag) == 1 &&
+         (text.empty() || EVP_DecryptUpdate(context, text.data(), &written, text.data(),
+                                            int_of(text.size())) == 1) &&
+         EVP_DecryptFinal_ex(context, text.data() + text.size(), &written) == 1;
 }
 
 void xaead_seal(std::span<const std::uint8_t, kKeySize> key,

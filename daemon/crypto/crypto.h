@@ -1,8 +1,8 @@
 // The primitives of the WireGuard protocol. crypto.cc is the only file that names OpenSSL and
 // libsodium; docs/crypto.md says which does what. Ciphers, macs and X25519 do not allocate: their
-// contexts live in Aead, and per thread. (OpenSSL allocates for a hash without key: handshakes.)
-// Every function is constant time in its secrets as far as the libraries are. Any thread; one Aead
-// belongs to one thread.
+// contexts live in Sealer and Opener, and per thread. (OpenSSL allocates for a hash without key:
+// handshakes.) Every function is constant time in its secrets as far as the libraries are. Any
+// thread; one Sealer or Opener belongs to one thread.
 #pragma once
 
 #include <array>
@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "crypto/key.h"
+
+struct evp_cipher_ctx_st;  // OpenSSL's
 
 namespace vpntun::crypto {
 
@@ -61,24 +63,40 @@ using Nonce = std::array<std::uint8_t, kNonceSize>;
 // WireGuard's: 4 zero bytes, then the counter in little endian.
 Nonce nonce_of(std::uint64_t counter) noexcept;
 
-// ChaCha20-Poly1305 (RFC 8439) with contexts that are used again: no allocation after construction.
-class Aead {
- public:
-  Aead();   // throws Error
-  ~Aead();  // wipes the key it used last
-  Aead(Aead&&) noexcept;
-  Aead& operator=(Aead&&) noexcept;
+// ChaCha20-Poly1305 (RFC 8439) for keys that are used once, as those of handshakes; nothing of the
+// key is left behind. Encrypts in place and writes the tag (16 bytes) behind: bytes = text + room
+// for the tag.
+void aead_seal(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
+               MutableBytes bytes) noexcept;
+// bytes = ciphertext + tag; decrypts in place. False: not authentic, and bytes are unspecified.
+[[nodiscard]] bool aead_open(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce,
+                             Bytes associated, MutableBytes bytes) noexcept;
 
-  // Encrypts in place and writes the tag (16 bytes) behind: bytes = text + room for the tag.
-  void seal(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce, Bytes associated,
-            MutableBytes bytes) noexcept;
-  // bytes = ciphertext + tag; decrypts in place. False: not authentic, and bytes are unspecified.
-  [[nodiscard]] bool open(std::span<const std::uint8_t, kKeySize> key, const Nonce& nonce,
-                          Bytes associated, MutableBytes bytes) noexcept;
+// The same for packets: the key is set once, and nothing is allocated after construction. The key
+// is wiped with the object.
+struct FreeCipherContext {
+  void operator()(evp_cipher_ctx_st* context) const noexcept;
+};
+using CipherContext = std::unique_ptr<evp_cipher_ctx_st, FreeCipherContext>;
+
+class Sealer {
+ public:
+  explicit Sealer(std::span<const std::uint8_t, kKeySize> key) noexcept;
+  // As aead_seal(), without associated data.
+  void seal(const Nonce& nonce, MutableBytes bytes) noexcept;
 
  private:
-  struct Contexts;
-  std::unique_ptr<Contexts> contexts_;
+  CipherContext context_;
+};
+
+class Opener {
+ public:
+  explicit Opener(std::span<const std::uint8_t, kKeySize> key) noexcept;
+  // As aead_open(), without associated data.
+  [[nodiscard]] bool open(const Nonce& nonce, MutableBytes bytes) noexcept;
+
+ private:
+  CipherContext context_;
 };
 
 // XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), for cookies. bytes as above.

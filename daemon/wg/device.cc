@@ -26,6 +26,7 @@ void Device::set_private_key(const crypto::SecretKey& private_key, Instant now) 
     if (peer.keypairs.sendable(now)) state.tell(peer, EventKind::kExpired);
     peer.keypairs.clear();
     peer.initiation.reset();
+    peer.handshake_sent = kLongAgo;  // that was another key's
     peer.pair(state.identity, peer.pairing.preshared);
     const Duration interval = peer.timers.interval;
     peer.timers = {};
@@ -80,7 +81,7 @@ std::optional<MutableBytes> Device::seal(PeerId peer, MutableBytes payload, std:
     state_->wish(*to, now);
     return std::nullopt;
   }
-  const auto datagram = keypair->seal(state_->aead, payload, padded_size(payload.size(), mtu));
+  const auto datagram = keypair->seal(payload, padded_size(payload.size(), mtu));
   if (payload.empty()) {
     to->timers.sent(now);
   } else {
@@ -111,7 +112,7 @@ Arrival Device::State::receive_data(MutableBytes datagram, Instant now) noexcept
   if (!entry || !entry->keypair) return refused(Refusal::kUnknownIndex);
   Keypair& keypair = *entry->keypair;
   Peer& peer = *roster.at(entry->peer);
-  const auto [refusal, payload] = keypair.open(aead, datagram, now);
+  const auto [refusal, payload] = keypair.open(datagram, now);
   if (refusal) return refused(*refusal, peer.id);
 
   if (peer.keypairs.confirm(&keypair)) handshake_done(peer, now);
@@ -225,7 +226,7 @@ std::optional<Transmit> Device::State::keepalive_to(Peer& peer, Instant now) noe
   Transmit transmit;
   transmit.peer = peer.id;
   const MutableBytes nothing(transmit.bytes.data() + kDataHeaderSize, 0);
-  transmit.size = keypair->seal(aead, nothing, 0).size();
+  transmit.size = keypair->seal(nothing, 0).size();
   peer.timers.sent(now);
   if (keypair->wants_successor(now)) wish(peer, now);
   return transmit;

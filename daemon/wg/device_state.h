@@ -59,7 +59,6 @@ struct Device::State {
   void tell(Peer& peer, EventKind kind) noexcept;
 
   Surroundings surroundings;
-  crypto::Aead aead;
   KeyLog key_log;
   std::uint32_t key_logs = 0;  // so far; the number of the latest
   std::optional<Identity> identity;

@@ -18,8 +18,7 @@ Transmit transmit_to(const Peer& peer, const std::array<std::uint8_t, Size>& mes
 
 std::unique_ptr<Keypair> keypair_of(const TransportKeys& keys, IndexTable::Lease index,
                                     std::uint32_t remote_index, bool initiator, Instant now) {
-  auto keypair = std::make_unique<Keypair>();
-  keypair->keys = keys;
+  auto keypair = std::make_unique<Keypair>(keys);
   keypair->index = std::move(index);
   keypair->index.mean(keypair.get());
   keypair->remote_index = remote_index;
@@ -62,11 +61,11 @@ std::optional<Refusal> Device::State::guard(Bytes datagram, const Endpoint& sour
 }
 
 Arrival Device::State::take_initiation(const Initiation& message, Instant now) noexcept {
-  const auto claim = read_claim(*identity, message, aead);
+  const auto claim = read_claim(*identity, message);
   if (!claim) return refused(Refusal::kNotAuthentic);
   Peer* const peer = roster.find(claim->remote);
   if (!peer || !peer->paired) return refused(Refusal::kUnknownPeer);
-  const auto received = read_initiation(*claim, peer->pairing, message, aead);
+  const auto received = read_initiation(*claim, peer->pairing, message);
   if (!received) return refused(Refusal::kNotAuthentic, peer->id);
   if (received->timestamp <= peer->greatest_received) {
     if (peer->note_behind(received->timestamp)) tell(*peer, EventKind::kPeerClockBehind);
@@ -90,7 +89,7 @@ bool Device::State::respond_to(Peer& peer, const Initiation& message, const Hand
                                Instant now) noexcept {
   IndexTable::Lease index = indices.take(peer.id);
   const crypto::SecretKey ephemeral = draw_key();
-  const auto responded = respond(state, peer.pairing, ephemeral, index.index(), aead);
+  const auto responded = respond(state, peer.pairing, ephemeral, index.index());
   if (!responded) return false;
   auto response = write(responded->message);
   peer.cookies.seal(response, now);
@@ -114,7 +113,7 @@ Arrival Device::State::take_response(const Response& message, Instant now) noexc
   if (entry->keypair) return refused(Refusal::kReplayed, entry->peer);
   Peer& peer = *roster.at(entry->peer);
   if (peer.timers.initiation <= now) return refused(Refusal::kExpired, peer.id);
-  const auto keys = finish(peer.initiation->state, *identity, peer.pairing, message, aead);
+  const auto keys = finish(peer.initiation->state, *identity, peer.pairing, message);
   if (!keys) {
     tell(peer, EventKind::kAnswerRefused);
     return refused(Refusal::kNotAuthentic, peer.id);
@@ -176,7 +175,7 @@ std::optional<Transmit> Device::State::initiation_to(Peer& peer, Instant now) no
   IndexTable::Lease index = indices.take(peer.id);
   const Timestamp timestamp = peer.next_timestamp(surroundings.wall_clock());
   const crypto::SecretKey ephemeral = draw_key();
-  const auto made = initiate(*identity, peer.pairing, ephemeral, index.index(), timestamp, aead);
+  const auto made = initiate(*identity, peer.pairing, ephemeral, index.index(), timestamp);
   if (!made) return std::nullopt;
   peer.initiation = std::make_unique<Initiating>(Initiating{
       .state = made->state, .index = std::move(index), .key_log = tell_key_log(peer, ephemeral)});

@@ -17,7 +17,11 @@
 namespace vpntun::wg {
 
 struct Keypair {
-  TransportKeys keys;
+  explicit Keypair(const TransportKeys& keys) noexcept
+      : sealer(keys.send.expose()), opener(keys.receive.expose()) {}
+
+  crypto::Sealer sealer;
+  crypto::Opener opener;
   IndexTable::Lease index;         // ours: the peer's datagrams carry it
   std::uint32_t remote_index = 0;  // the peer's
   bool initiator = false;          // we began it, so we renew it
@@ -36,13 +40,13 @@ struct Keypair {
 
   // Encrypts in place: the payload, then zeros up to size. kDataHeaderSize bytes must be in front
   // of it, size - payload.size() + kTagSize behind. Returns the datagram. Requires can_send().
-  MutableBytes seal(crypto::Aead& aead, MutableBytes payload, std::size_t size) noexcept;
+  MutableBytes seal(MutableBytes payload, std::size_t size) noexcept;
   // Decrypts data in place, and uses up its counter when it is authentic.
   struct Opened {
     std::optional<Refusal> refusal;
     MutableBytes payload;
   };
-  Opened open(crypto::Aead& aead, MutableBytes datagram, Instant now) noexcept;
+  Opened open(MutableBytes datagram, Instant now) noexcept;
 };
 
 // The size of a payload with its padding: to a multiple of kPadding, but not above mtu (0: no

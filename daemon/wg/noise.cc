@@ -39,10 +39,10 @@ bool mix_shared(SymmetricState& state, const crypto::SecretKey& ours,
 
 // text, with room for the tag behind it.
 template <std::size_t Size>
-void seal_into(std::array<std::uint8_t, Size>& out, crypto::Bytes text, SymmetricState& state,
-               crypto::Aead& aead) noexcept {
+void seal_into(std::array<std::uint8_t, Size>& out, crypto::Bytes text,
+               SymmetricState& state) noexcept {
   std::ranges::copy(text, out.begin());
-  state.seal(out, aead);
+  state.seal(out);
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ std::optional<Pairing> pair_with(const Identity& own, const crypto::PublicKey& r
 
 std::optional<Initiated> initiate(const Identity& own, const Pairing& peer,
                                   const crypto::SecretKey& ephemeral, std::uint32_t index,
-                                  const Timestamp& timestamp, crypto::Aead& aead) noexcept {
+                                  const Timestamp& timestamp) noexcept {
   std::optional<Initiated> made(std::in_place);
   Initiation& message = made->message;
   SymmetricState& state = made->state.symmetric;
@@ -74,14 +74,13 @@ std::optional<Initiated> initiate(const Identity& own, const Pairing& peer,
   state = begin(peer.remote);
   mix_ephemeral(state, message.ephemeral);
   if (!mix_shared(state, ephemeral, peer.remote)) return std::nullopt;
-  seal_into(message.sealed_static, own.public_key.bytes, state, aead);
+  seal_into(message.sealed_static, own.public_key.bytes, state);
   state.mix_key(peer.precomputed.expose());
-  seal_into(message.sealed_timestamp, timestamp, state, aead);
+  seal_into(message.sealed_timestamp, timestamp, state);
   return made;
 }
 
-std::optional<Claimed> read_claim(const Identity& own, const Initiation& message,
-                                  crypto::Aead& aead) noexcept {
+std::optional<Claimed> read_claim(const Identity& own, const Initiation& message) noexcept {
   std::optional<Claimed> claim(std::in_place);
   SymmetricState& state = claim->state.symmetric;
   claim->state.remote_ephemeral = message.ephemeral;
@@ -91,26 +90,25 @@ std::optional<Claimed> read_claim(const Identity& own, const Initiation& message
   mix_ephemeral(state, message.ephemeral);
   if (!mix_shared(state, own.private_key, message.ephemeral)) return std::nullopt;
   auto remote = message.sealed_static;
-  if (!state.open(remote, aead)) return std::nullopt;
+  if (!state.open(remote)) return std::nullopt;
   std::copy_n(remote.begin(), crypto::kKeySize, claim->remote.bytes.begin());
   return claim;
 }
 
 std::optional<Received> read_initiation(const Claimed& claim, const Pairing& peer,
-                                        const Initiation& message, crypto::Aead& aead) noexcept {
+                                        const Initiation& message) noexcept {
   std::optional<Received> received(std::in_place);
   received->state = claim.state;
   SymmetricState& state = received->state.symmetric;
   state.mix_key(peer.precomputed.expose());
   auto timestamp = message.sealed_timestamp;
-  if (!state.open(timestamp, aead)) return std::nullopt;
+  if (!state.open(timestamp)) return std::nullopt;
   std::copy_n(timestamp.begin(), kTimestampSize, received->timestamp.begin());
   return received;
 }
 
 std::optional<Responded> respond(const HandshakeState& handshake, const Pairing& peer,
-                                 const crypto::SecretKey& ephemeral, std::uint32_t index,
-                                 crypto::Aead& aead) noexcept {
+                                 const crypto::SecretKey& ephemeral, std::uint32_t index) noexcept {
   std::optional<Responded> made(std::in_place);
   Response& message = made->message;
   message.sender = index;
@@ -123,14 +121,13 @@ std::optional<Responded> respond(const HandshakeState& handshake, const Pairing&
       !mix_shared(state, ephemeral, peer.remote))
     return std::nullopt;
   state.mix_key_and_hash(peer.preshared.expose());
-  seal_into(message.sealed_nothing, {}, state, aead);
+  seal_into(message.sealed_nothing, {}, state);
   std::tie(made->keys.receive, made->keys.send) = state.split();
   return made;
 }
 
 std::optional<TransportKeys> finish(const HandshakeState& handshake, const Identity& own,
-                                    const Pairing& peer, const Response& message,
-                                    crypto::Aead& aead) noexcept {
+                                    const Pairing& peer, const Response& message) noexcept {
   SymmetricState state = handshake.symmetric;
   mix_ephemeral(state, message.ephemeral);
   if (!mix_shared(state, handshake.ephemeral, message.ephemeral) ||
@@ -138,7 +135,7 @@ std::optional<TransportKeys> finish(const HandshakeState& handshake, const Ident
     return std::nullopt;
   state.mix_key_and_hash(peer.preshared.expose());
   auto nothing = message.sealed_nothing;
-  if (!state.open(nothing, aead)) return std::nullopt;
+  if (!state.open(nothing)) return std::nullopt;
   std::optional<TransportKeys> keys(std::in_place);
   std::tie(keys->send, keys->receive) = state.split();
   return keys;

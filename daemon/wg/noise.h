@@ -50,15 +50,14 @@ struct Initiated {
 };
 std::optional<Initiated> initiate(const Identity& own, const Pairing& peer,
                                   const crypto::SecretKey& ephemeral, std::uint32_t index,
-                                  const Timestamp& timestamp, crypto::Aead& aead) noexcept;
+                                  const Timestamp& timestamp) noexcept;
 
 // The first half of reading an initiation: who says to have sent it. Costs one X25519.
 struct Claimed {
   crypto::PublicKey remote;
   HandshakeState state;
 };
-std::optional<Claimed> read_claim(const Identity& own, const Initiation& message,
-                                  crypto::Aead& aead) noexcept;
+std::optional<Claimed> read_claim(const Identity& own, const Initiation& message) noexcept;
 // The second half, with the pairing of that peer: when it was sent. Nothing: not authentic. The
 // caller refuses timestamps that do not rise.
 struct Received {
@@ -66,7 +65,7 @@ struct Received {
   HandshakeState state;
 };
 std::optional<Received> read_initiation(const Claimed& claim, const Pairing& peer,
-                                        const Initiation& message, crypto::Aead& aead) noexcept;
+                                        const Initiation& message) noexcept;
 
 // The answer, without macs, and the keys of the responder.
 struct Responded {
@@ -74,12 +73,10 @@ struct Responded {
   TransportKeys keys;
 };
 std::optional<Responded> respond(const HandshakeState& state, const Pairing& peer,
-                                 const crypto::SecretKey& ephemeral, std::uint32_t index,
-                                 crypto::Aead& aead) noexcept;
+                                 const crypto::SecretKey& ephemeral, std::uint32_t index) noexcept;
 
 // The keys of the initiator. Nothing: not authentic, and the state still waits.
 std::optional<TransportKeys> finish(const HandshakeState& state, const Identity& own,
-                                    const Pairing& peer, const Response& message,
-                                    crypto::Aead& aead) noexcept;
+                                    const Pairing& peer, const Response& message) noexcept;
 
 }  // namespace vpntun::wg

@@ -53,15 +53,15 @@ void SymmetricState::mix_key_and_hash(crypto::Bytes input) noexcept {
   key_ = derived.keys[2];
 }
 
-void SymmetricState::seal(crypto::MutableBytes bytes, crypto::Aead& aead) noexcept {
-  aead.seal(key_, crypto::nonce_of(0), hash_, bytes);
+void SymmetricState::seal(crypto::MutableBytes bytes) noexcept {
+  crypto::aead_seal(key_, crypto::nonce_of(0), hash_, bytes);
   mix_hash(bytes);
 }
 
-bool SymmetricState::open(crypto::MutableBytes bytes, crypto::Aead& aead) noexcept {
+bool SymmetricState::open(crypto::MutableBytes bytes) noexcept {
   const crypto::Hash associated = hash_;
   mix_hash(bytes);  // before they are decrypted
-  return aead.open(key_, crypto::nonce_of(0), associated, bytes);
+  return crypto::aead_open(key_, crypto::nonce_of(0), associated, bytes);
 }
 
 std::pair<crypto::SecretKey, crypto::SecretKey> SymmetricState::split() const noexcept {

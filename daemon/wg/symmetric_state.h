@@ -25,9 +25,9 @@ class SymmetricState {
   void mix_key_and_hash(crypto::Bytes input) noexcept;
 
   // Encrypts, or decrypts, in place with the key mixed last: bytes = text + tag.
-  void seal(crypto::MutableBytes bytes, crypto::Aead& aead) noexcept;
+  void seal(crypto::MutableBytes bytes) noexcept;
   // False: not authentic, and this state is to be thrown away.
-  [[nodiscard]] bool open(crypto::MutableBytes bytes, crypto::Aead& aead) noexcept;
+  [[nodiscard]] bool open(crypto::MutableBytes bytes) noexcept;
 
   // The two keys of the transport: what the initiator sends with, what the responder sends with.
   std::pair<crypto::SecretKey, crypto::SecretKey> split() const noexcept;

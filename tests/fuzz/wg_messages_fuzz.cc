@@ -27,11 +27,10 @@ struct Captured {
   Identity initiator = identity_of(key("AKeZaHwBxjiKLFnkY2unvEdOTtg4AL+M9dQXfopFVFk="));
   Identity responder = identity_of(key("cFIxTUyBs1Qil414hBwEgvasEax8CKJ5IS5ZougplWs="));
   Pairing to_responder = pair_with(initiator, responder.public_key, std::nullopt).value();
-  crypto::Aead aead;
   Initiated initiated =
-      initiate(
-          initiator, to_responder, key("sLGLJSOQfyz7JNJ5ZDzFf3Uz1rkiCMMjbWerNYcPFFU="), 818952152,
-          Timestamp{0x40, 0x00, 0x00, 0x00, 0x5b, 0x52, 0x64, 0x7b, 0x15, 0x40, 0x56, 0x10}, aead)
+      initiate(initiator, to_responder, key("sLGLJSOQfyz7JNJ5ZDzFf3Uz1rkiCMMjbWerNYcPFFU="),
+               818952152,
+               Timestamp{0x40, 0x00, 0x00, 0x00, 0x5b, 0x52, 0x64, 0x7b, 0x15, 0x40, 0x56, 0x10})
           .value();
   crypto::SecretKey data_key = key("IA7buFUDsARj+YequW4OfQR3JsaE9M88dpXKrDjKzIs=");
   MacChecker checker{responder.public_key, crypto::random_bytes};
@@ -44,20 +43,19 @@ Captured& captured() {
 
 void take_initiation(const Initiation& message) {
   Captured& the = captured();
-  const auto claim = read_claim(the.responder, message, the.aead);
+  const auto claim = read_claim(the.responder, message);
   if (!claim) return;
   const auto pairing = pair_with(the.responder, claim->remote, std::nullopt);
   if (!pairing) return;
-  const auto received = read_initiation(*claim, *pairing, message, the.aead);
+  const auto received = read_initiation(*claim, *pairing, message);
   if (!received) return;
-  const auto answer =
-      respond(received->state, *pairing, crypto::SecretKey::generate_private(), 1, the.aead);
+  const auto answer = respond(received->state, *pairing, crypto::SecretKey::generate_private(), 1);
   require(answer && answer->message.receiver == message.sender);
 }
 
 void take_response(const Response& message) {
   Captured& the = captured();
-  const auto keys = finish(the.initiated.state, the.initiator, the.to_responder, message, the.aead);
+  const auto keys = finish(the.initiated.state, the.initiator, the.to_responder, message);
   // Nobody makes another response that is authentic.
   require(!keys || keys->send == the.data_key);
 }
@@ -92,8 +90,8 @@ void take_data(Bytes datagram) {
   const DataHeader header = read_data_header(datagram);
   std::vector<std::uint8_t> bytes(datagram.begin(), datagram.end());
   const MutableBytes payload = MutableBytes(bytes).subspan(kDataHeaderSize);
-  if (the.aead.open(the.data_key.expose(), crypto::nonce_of(header.counter), {}, payload))
-    the.aead.seal(the.data_key.expose(), crypto::nonce_of(header.counter), {}, payload);
+  if (crypto::aead_open(the.data_key.expose(), crypto::nonce_of(header.counter), {}, payload))
+    crypto::aead_seal(the.data_key.expose(), crypto::nonce_of(header.counter), {}, payload);
   else
     bytes.assign(datagram.begin(), datagram.end());
   write(header, bytes);

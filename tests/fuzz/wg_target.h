@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdlib>
-#include <random>
 #include <set>
 #include <vector>
 
 #include "base/wire.h"
 #include "wg/device.h"
+#include "wg/seeded.h"
 
 namespace vpntun::wg {
 
@@ -71,16 +71,6 @@ class Target {
   Device device{surroundings(3)};
 
  private:
-  static Random seeded(unsigned seed) {
-    return [generator = std::mt19937(seed)](MutableBytes out) mutable {
-      for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(generator());
-    };
-  }
-  static crypto::SecretKey key_of(unsigned seed) {
-    std::array<std::uint8_t, crypto::kKeySize> bytes{};
-    seeded(seed)(bytes);
-    return crypto::SecretKey(bytes);
-  }
   Surroundings surroundings(unsigned seed) {
     return {seeded(seed), [this] { return now.time_since_epoch(); }};
   }

@@ -299,6 +299,16 @@ TEST(DeviceHandshake, AnotherPrivateKeyEndsEverySession) {
   EXPECT_EQ(wire.a.count(EventKind::kKeypairReady), 1u);
 }
 
+TEST(DeviceHandshake, AHandshakeOfAnotherPrivateKeyWaitsForNoneBefore) {
+  TwoDevices wire;
+  wire.connect();
+  wire.a.device.set_private_key(key_of(55), wire.now);
+  wire.b.device.add({.public_key = crypto::public_key_of(key_of(55)), .preshared_key = {}},
+                    wire.now);
+  wire.connect();
+  EXPECT_TRUE(wire.say(wire.a, "at once"));
+}
+
 TEST(DeviceHandshake, TheSamePrivateKeyAgainChangesNothing) {
   TwoDevices wire;
   wire.connect();

@@ -26,28 +26,26 @@ class Golden : public testing::TestWithParam<std::size_t> {
   Pairing to_initiator_ = pair_with(responder_, initiator_.public_key, preshared_).value();
   Octets initiation_ = hex(golden_.at("init_msg"));
   Octets response_ = hex(golden_.at("resp_msg"));
-  crypto::Aead aead_;
 
   Initiated initiated() {
     return initiate(initiator_, to_responder_, secret_of(golden_.at("initiator_ephemeral_private")),
                     golden_.at("initiator_index"),
-                    array_of<kTimestampSize>(hex(golden_.at("timestamp"))), aead_)
+                    array_of<kTimestampSize>(hex(golden_.at("timestamp"))))
         .value();
   }
   Responded responded() {
     const Initiation message = read_initiation(Bytes(initiation_));
-    const Claimed claim = read_claim(responder_, message, aead_).value();
+    const Claimed claim = read_claim(responder_, message).value();
     EXPECT_EQ(claim.remote, initiator_.public_key);
-    const Received received = read_initiation(claim, to_initiator_, message, aead_).value();
+    const Received received = read_initiation(claim, to_initiator_, message).value();
     EXPECT_EQ(to_hex(received.timestamp), golden_.at("timestamp"));
     return respond(received.state, to_initiator_,
                    secret_of(golden_.at("responder_ephemeral_private")),
-                   golden_.at("responder_index"), aead_)
+                   golden_.at("responder_index"))
         .value();
   }
   TransportKeys finished() {
-    return finish(initiated().state, initiator_, to_responder_, read_response(Bytes(response_)),
-                  aead_)
+    return finish(initiated().state, initiator_, to_responder_, read_response(Bytes(response_)))
         .value();
   }
 };
@@ -97,12 +95,12 @@ TEST_P(Golden, EveryPacketIsOpenedAndMadeAgain) {
     const auto key = (of_initiator ? keys.send : keys.receive).expose();
     Octets bytes = sent;
     const MutableBytes payload = MutableBytes(bytes).subspan(kDataHeaderSize);
-    ASSERT_TRUE(aead_.open(key, crypto::nonce_of(header.counter), {}, payload));
+    ASSERT_TRUE(crypto::aead_open(key, crypto::nonce_of(header.counter), {}, payload));
     EXPECT_EQ(to_hex(payload.first(payload.size() - crypto::kTagSize)),
               packet.at("plaintext_padded"));
 
     write(header, bytes);
-    aead_.seal(key, crypto::nonce_of(header.counter), {}, payload);
+    crypto::aead_seal(key, crypto::nonce_of(header.counter), {}, payload);
     EXPECT_EQ(bytes, sent);
   }
 }
@@ -116,7 +114,7 @@ TEST_P(Golden, EveryFlippedBitOfAPacketIsNoticed) {
       Octets bytes = sent;
       bytes[bit / 8] ^= static_cast<std::uint8_t>(1 << (bit % 8));
       const auto nonce = crypto::nonce_of(read_data_header(bytes).counter);
-      ASSERT_FALSE(aead_.open(key, nonce, {}, MutableBytes(bytes).subspan(kDataHeaderSize)))
+      ASSERT_FALSE(crypto::aead_open(key, nonce, {}, MutableBytes(bytes).subspan(kDataHeaderSize)))
           << packet.at("frame") << " bit " << bit;
     }
   }

@@ -1,9 +1,12 @@
 // What everybody can make us do, a stranger's handshake message or a packet, takes no memory from
 // the heap: neither ours nor OpenSSL's.
+#include <malloc.h>
 #include <openssl/crypto.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
+#include <span>
 
 #include "allocations.h"
 #include "vectors/vectors.h"
@@ -23,7 +26,13 @@ void* counted_again(void* old, std::size_t size, const char*, int) {
   ++of_openssl;
   return std::realloc(old, size);
 }
+std::span<const std::uint8_t> watched;  // a key that freed memory should not hold
+std::atomic<std::size_t> freed_with_key{0};
+
 void freed(void* old, const char*, int) {
+  if (old != nullptr && !watched.empty() &&
+      ::memmem(old, ::malloc_usable_size(old), watched.data(), watched.size()) != nullptr)
+    ++freed_with_key;
   std::free(old);
 }
 // Before the library has allocated anything, or it refuses.
@@ -58,7 +67,7 @@ class Allocations : public testing::Test {
 };
 
 TEST_F(Allocations, AreCounted) {
-  EXPECT_GE(allocations_of([] { crypto::Aead(); }), 30u);  // one of ours, two contexts
+  EXPECT_GE(allocations_of([&] { crypto::Sealer(private_key_.expose()); }), 2u);
 }
 
 TEST_F(Allocations, NoneForMac1WhetherRightOrWrong) {
@@ -77,21 +86,39 @@ TEST_F(Allocations, NoneForMac2AndCookies) {
 }
 
 TEST_F(Allocations, NoneForAPacket) {
-  crypto::Aead aead;
+  crypto::Sealer sealer(private_key_.expose());
+  crypto::Opener opener(private_key_.expose());
   ReplayWindow window;
   std::uint64_t counter = 0;
   std::array<std::uint8_t, 1452> datagram{};
   const MutableBytes payload = MutableBytes(datagram).subspan(kDataHeaderSize);
   EXPECT_EQ(allocations_of([&] {
               write(DataHeader{1, ++counter}, datagram);
-              aead.seal(private_key_.expose(), crypto::nonce_of(counter), {}, payload);
+              sealer.seal(crypto::nonce_of(counter), payload);
               EXPECT_EQ(type_of(datagram), MessageType::kData);
               const auto nonce = crypto::nonce_of(read_data_header(datagram).counter);
-              EXPECT_TRUE(aead.open(private_key_.expose(), nonce, {}, payload));
+              EXPECT_TRUE(opener.open(nonce, payload));
               EXPECT_TRUE(window.take(counter, ~std::uint64_t{0}));
-              EXPECT_FALSE(aead.open(private_key_.expose(), nonce, {}, payload));
+              EXPECT_FALSE(opener.open(nonce, payload));
             }),
             0u);
+}
+
+TEST_F(Allocations, OfASessionsContextsAreWipedWithThem) {
+  watched = private_key_.expose();
+  void* const copy = ::CRYPTO_malloc(watched.size(), nullptr, 0);
+  std::memcpy(copy, watched.data(), watched.size());
+  ::CRYPTO_free(copy, nullptr, 0);
+  EXPECT_EQ(freed_with_key, 1u) << "it is seen";
+  {
+    crypto::Sealer sealer(private_key_.expose());
+    crypto::Opener opener(private_key_.expose());
+    std::array<std::uint8_t, 64> bytes{};
+    sealer.seal(crypto::nonce_of(1), bytes);
+    EXPECT_TRUE(opener.open(crypto::nonce_of(1), bytes));
+  }
+  watched = {};
+  EXPECT_EQ(freed_with_key, 1u);
 }
 
 TEST_F(Allocations, NoneForX25519) {

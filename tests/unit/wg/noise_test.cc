@@ -16,7 +16,6 @@ Octets text(std::string_view characters) {
 
 struct Side {
   Identity identity = identity_of(SecretKey::generate_private());
-  crypto::Aead aead;
 
   Pairing with(const Side& other, const std::optional<SecretKey>& preshared = {}) const {
     return pair_with(identity, other.identity.public_key, preshared).value();
@@ -31,22 +30,22 @@ class Noise : public testing::Test {
 
   Initiated initiated(const std::optional<SecretKey>& preshared = {}) {
     return initiate(us_.identity, us_.with(them_, preshared), SecretKey::generate_private(), 0x11,
-                    timestamp_, us_.aead)
+                    timestamp_)
         .value();
   }
   std::optional<Received> received(const Initiation& message) {
-    const auto claim = read_claim(them_.identity, message, them_.aead);
+    const auto claim = read_claim(them_.identity, message);
     if (!claim) return std::nullopt;
-    return read_initiation(*claim, them_.with(us_), message, them_.aead);
+    return read_initiation(*claim, them_.with(us_), message);
   }
   Responded responded(const Initiation& message, const std::optional<SecretKey>& preshared = {}) {
     return respond(received(message).value().state, them_.with(us_, preshared),
-                   SecretKey::generate_private(), 0x22, them_.aead)
+                   SecretKey::generate_private(), 0x22)
         .value();
   }
   std::optional<TransportKeys> finished(const Initiated& begun, const Response& message,
                                         const std::optional<SecretKey>& preshared = {}) {
-    return finish(begun.state, us_.identity, us_.with(them_, preshared), message, us_.aead);
+    return finish(begun.state, us_.identity, us_.with(them_, preshared), message);
   }
   // Whether both come to the same keys with these preshared ones.
   bool agree(const std::optional<SecretKey>& ours, const std::optional<SecretKey>& theirs) {
@@ -62,10 +61,10 @@ TEST_F(Noise, BothSidesAgree) {
   EXPECT_EQ(begun.message.sender, 0x11u);
   EXPECT_EQ(begun.state.local_index, 0x11u);
 
-  const auto claim = read_claim(them_.identity, begun.message, them_.aead);
+  const auto claim = read_claim(them_.identity, begun.message);
   ASSERT_TRUE(claim);
   EXPECT_EQ(claim->remote, us_.identity.public_key);
-  const auto read = read_initiation(*claim, them_.with(us_), begun.message, them_.aead);
+  const auto read = read_initiation(*claim, them_.with(us_), begun.message);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->timestamp, timestamp_);
   EXPECT_EQ(read->state.remote_index, 0x11u);
@@ -108,8 +107,7 @@ TEST_F(Noise, AllZeroPresharedKeyIsNone) {
 
 TEST_F(Noise, ResponderWithAnotherKeyReadsNothing) {
   const Side other;
-  crypto::Aead aead;
-  EXPECT_FALSE(read_claim(other.identity, initiated().message, aead));
+  EXPECT_FALSE(read_claim(other.identity, initiated().message));
 }
 
 TEST_F(Noise, ClaimOfSomeoneElseIsNotBelieved) {
@@ -117,12 +115,12 @@ TEST_F(Noise, ClaimOfSomeoneElseIsNotBelieved) {
   const Side liar;
   Identity claimed{liar.identity.private_key, us_.identity.public_key};
   const auto forged =
-      initiate(claimed, liar.with(them_), SecretKey::generate_private(), 1, timestamp_, us_.aead);
+      initiate(claimed, liar.with(them_), SecretKey::generate_private(), 1, timestamp_);
   ASSERT_TRUE(forged);
-  const auto claim = read_claim(them_.identity, forged->message, them_.aead);
+  const auto claim = read_claim(them_.identity, forged->message);
   ASSERT_TRUE(claim);
   EXPECT_EQ(claim->remote, us_.identity.public_key);
-  EXPECT_FALSE(read_initiation(*claim, them_.with(us_), forged->message, them_.aead));
+  EXPECT_FALSE(read_initiation(*claim, them_.with(us_), forged->message));
 }
 
 TEST_F(Noise, EveryFlippedBitOfAnInitiationIsNoticed) {
@@ -161,8 +159,7 @@ TEST_F(Noise, ResponseOfSomeoneElseIsRefused) {
   const auto read = received(begun.message);
   ASSERT_TRUE(read);
   const Side other;
-  const auto answer =
-      respond(read->state, other.with(other), SecretKey::generate_private(), 0x22, us_.aead);
+  const auto answer = respond(read->state, other.with(other), SecretKey::generate_private(), 0x22);
   ASSERT_TRUE(answer);
   EXPECT_FALSE(finished(begun, answer->message));
 }
@@ -176,7 +173,7 @@ TEST_F(Noise, LowOrderEphemeralsAreRefused) {
   for (const crypto::PublicKey& point : vectors::low_order_points()) {
     Initiation initiation = initiated().message;
     initiation.ephemeral = point;
-    EXPECT_FALSE(read_claim(them_.identity, initiation, them_.aead)) << point.to_string();
+    EXPECT_FALSE(read_claim(them_.identity, initiation)) << point.to_string();
 
     const Initiated begun = initiated();
     Response response = responded(begun.message).message;
@@ -185,7 +182,7 @@ TEST_F(Noise, LowOrderEphemeralsAreRefused) {
 
     HandshakeState state = received(begun.message)->state;
     state.remote_ephemeral = point;
-    EXPECT_FALSE(respond(state, them_.with(us_), SecretKey::generate_private(), 1, them_.aead));
+    EXPECT_FALSE(respond(state, them_.with(us_), SecretKey::generate_private(), 1));
   }
 }
 
@@ -202,8 +199,8 @@ TEST_F(Noise, InitiationMadeForALowOrderEphemeralIsRefused) {
     Initiation message;
     message.ephemeral = point;
     std::ranges::copy(us_.identity.public_key.bytes, message.sealed_static.begin());
-    state.seal(message.sealed_static, us_.aead);
-    EXPECT_FALSE(read_claim(them_.identity, message, them_.aead)) << point.to_string();
+    state.seal(message.sealed_static);
+    EXPECT_FALSE(read_claim(them_.identity, message)) << point.to_string();
   }
 }
 

@@ -67,11 +67,10 @@ TEST(NoiseVectors, DriverAndProtocolSayTheSame) {
   NoiseDriver initiator(Role::kInitiator, prologue, us.private_key, e1, them.public_key, preshared);
   NoiseDriver responder(Role::kResponder, prologue, them.private_key, e2, them.public_key,
                         preshared);
-  crypto::Aead aead;
   const Timestamp timestamp{1, 2, 3};
 
   const auto initiated =
-      initiate(us, pair_with(us, them.public_key, preshared).value(), e1, 1, timestamp, aead);
+      initiate(us, pair_with(us, them.public_key, preshared).value(), e1, 1, timestamp);
   ASSERT_TRUE(initiated);
   const auto first = initiator.say({timestamp.begin(), timestamp.end()});
   ASSERT_TRUE(first);
@@ -80,11 +79,11 @@ TEST(NoiseVectors, DriverAndProtocolSayTheSame) {
 
   ASSERT_TRUE(responder.hear(*first));
   const Pairing pairing = pair_with(them, us.public_key, preshared).value();
-  const auto claim = read_claim(them, initiated->message, aead);
+  const auto claim = read_claim(them, initiated->message);
   ASSERT_TRUE(claim);
-  const auto received = read_initiation(*claim, pairing, initiated->message, aead);
+  const auto received = read_initiation(*claim, pairing, initiated->message);
   ASSERT_TRUE(received);
-  const auto responded = respond(received->state, pairing, e2, 2, aead);
+  const auto responded = respond(received->state, pairing, e2, 2);
   ASSERT_TRUE(responded);
   const auto second = responder.say({});
   ASSERT_TRUE(second);
@@ -93,7 +92,7 @@ TEST(NoiseVectors, DriverAndProtocolSayTheSame) {
   ASSERT_TRUE(initiator.hear(*second));
   Octets text = {'h', 'e', 'l', 'l', 'o'};
   Octets sealed = initiator.say(text).value();
-  ASSERT_TRUE(aead.open(responded->keys.receive.expose(), crypto::nonce_of(0), {}, sealed));
+  ASSERT_TRUE(crypto::aead_open(responded->keys.receive.expose(), crypto::nonce_of(0), {}, sealed));
 }
 
 }  // namespace

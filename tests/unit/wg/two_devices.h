@@ -3,31 +3,18 @@
 #pragma once
 
 #include <functional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "seeded.h"
 #include "wg/device.h"
 
 namespace vpntun::wg {
 
 using Datagram = std::vector<std::uint8_t>;
 using namespace std::chrono_literals;
-
-// Bytes of a seeded generator, as crypto::random_bytes gives real ones.
-inline Random seeded(unsigned seed) {
-  return [generator = std::mt19937(seed)](MutableBytes out) mutable {
-    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(generator());
-  };
-}
-
-inline crypto::SecretKey key_of(unsigned seed) {
-  std::array<std::uint8_t, crypto::kKeySize> bytes{};
-  seeded(seed)(bytes);
-  return crypto::SecretKey(bytes);
-}
 
 // One of the two, and what it was told.
 struct End {

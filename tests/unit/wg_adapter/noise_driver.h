@@ -115,11 +115,11 @@ class NoiseDriver {
 
   Octets sealed(Octets text) {
     text.resize(text.size() + crypto::kTagSize);
-    state_.seal(text, aead_);
+    state_.seal(text);
     return text;
   }
   bool open(Octets& bytes) {
-    if (!state_.open(bytes, aead_)) return false;
+    if (!state_.open(bytes)) return false;
     bytes.resize(bytes.size() - crypto::kTagSize);
     return true;
   }
@@ -132,10 +132,10 @@ class NoiseDriver {
   std::optional<Octets> with_transport(Octets bytes, bool seal) {
     if (seal) {
       bytes.resize(bytes.size() + crypto::kTagSize);
-      aead_.seal(send_.expose(), crypto::nonce_of(sent_++), {}, bytes);
+      crypto::aead_seal(send_.expose(), crypto::nonce_of(sent_++), {}, bytes);
       return bytes;
     }
-    if (!aead_.open(receive_.expose(), crypto::nonce_of(received_++), {}, bytes))
+    if (!crypto::aead_open(receive_.expose(), crypto::nonce_of(received_++), {}, bytes))
       return std::nullopt;
     bytes.resize(bytes.size() - crypto::kTagSize);
     return bytes;
@@ -170,7 +170,6 @@ class NoiseDriver {
   crypto::SecretKey receive_;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
-  crypto::Aead aead_;
 };
 
 }  // namespace vpntun::wg

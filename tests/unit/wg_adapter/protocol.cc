@@ -61,7 +61,7 @@ std::string seal(Request& request) {
   if constexpr (Extended)
     crypto::xaead_seal(key, nonce, associated, bytes);
   else
-    crypto::Aead().seal(key, nonce, associated, bytes);
+    crypto::aead_seal(key, nonce, associated, bytes);
   return word_of(bytes);
 }
 
@@ -74,7 +74,7 @@ std::string open(Request& request) {
   if constexpr (Extended)
     need(crypto::xaead_open(key, nonce, associated, bytes));
   else
-    need(crypto::Aead().open(key, nonce, associated, bytes));
+    need(crypto::aead_open(key, nonce, associated, bytes));
   bytes.resize(bytes.size() - crypto::kTagSize);
   return word_of(bytes);
 }
@@ -123,8 +123,7 @@ struct Initiator {
     const crypto::SecretKey ephemeral = request.secret();
     const auto index = request.number<std::uint32_t>();
     const auto timestamp = request.exactly<wg::kTimestampSize>();
-    crypto::Aead aead;
-    return {own, peer, need(wg::initiate(own, peer, ephemeral, index, timestamp, aead))};
+    return {own, peer, need(wg::initiate(own, peer, ephemeral, index, timestamp))};
   }
 };
 
@@ -154,11 +153,10 @@ std::string wg_resp(Request& request) {
   const Octets bytes = request.bytes();
   require_message(bytes, wg::MessageType::kInitiation, own.public_key);
   const wg::Initiation message = wg::read_initiation(bytes);
-  crypto::Aead aead;
-  const wg::Claimed claim = need(wg::read_claim(own, message, aead));
+  const wg::Claimed claim = need(wg::read_claim(own, message));
   const wg::Pairing peer = need(wg::pair_with(own, claim.remote, preshared));
-  const wg::Received received = need(wg::read_initiation(claim, peer, message, aead));
-  const wg::Responded answer = need(wg::respond(received.state, peer, ephemeral, index, aead));
+  const wg::Received received = need(wg::read_initiation(claim, peer, message));
+  const wg::Responded answer = need(wg::respond(received.state, peer, ephemeral, index));
   return finished(answer.message, claim.remote) + " " + word_of(answer.keys.send.expose()) + " " +
          word_of(answer.keys.receive.expose()) + " " + word_of(claim.remote.bytes) + " " +
          word_of(received.timestamp);
@@ -170,9 +168,8 @@ std::string wg_finish(Request& request) {
   require_message(bytes, wg::MessageType::kResponse, initiator.own.public_key);
   const wg::Response message = wg::read_response(bytes);
   need(message.receiver == initiator.initiated.state.local_index);
-  crypto::Aead aead;
   const wg::TransportKeys keys =
-      need(wg::finish(initiator.initiated.state, initiator.own, initiator.peer, message, aead));
+      need(wg::finish(initiator.initiated.state, initiator.own, initiator.peer, message));
   return word_of(keys.send.expose()) + " " + word_of(keys.receive.expose());
 }
 
@@ -182,7 +179,7 @@ std::string wg_open(Request& request) {
   need(wg::type_of(bytes) == wg::MessageType::kData);
   const wg::DataHeader header = wg::read_data_header(bytes);
   const crypto::MutableBytes payload = crypto::MutableBytes(bytes).subspan(wg::kDataHeaderSize);
-  need(crypto::Aead().open(key, crypto::nonce_of(header.counter), {}, payload));
+  need(crypto::aead_open(key, crypto::nonce_of(header.counter), {}, payload));
   return std::to_string(header.counter) + " " +
          word_of(payload.first(payload.size() - crypto::kTagSize));
 }
@@ -195,8 +192,8 @@ std::string wg_seal(Request& request) {
   Octets bytes(text.size() + wg::kDataOverhead);
   wg::write(wg::DataHeader{receiver, counter}, bytes);
   std::copy(text.begin(), text.end(), bytes.begin() + wg::kDataHeaderSize);
-  crypto::Aead().seal(key, crypto::nonce_of(counter), {},
-                      crypto::MutableBytes(bytes).subspan(wg::kDataHeaderSize));
+  crypto::aead_seal(key, crypto::nonce_of(counter), {},
+                    crypto::MutableBytes(bytes).subspan(wg::kDataHeaderSize));
   return word_of(bytes);
 }
 
