@@ -78,11 +78,10 @@ def test_no_file_can_be_written_and_none_of_a_user_is_seen(running, unit):
 
 
 @pytest.mark.parametrize("unit", [UNIT, MANAGER_UNIT])
-def test_no_core_file_can_hold_a_secret(running, unit):
+def test_neither_core_file_nor_swap_can_hold_a_secret(running, unit):
     limits = running.out(f"cat /proc/{running.main_pid(unit)}/limits")
     assert re.search(r"Max core file size\s+0\s+0\s", limits)
-    if unit == UNIT:
-        assert re.search(r"Max locked memory\s+8388608\s+8388608\s", limits)
+    assert running.out(["systemctl", "show", "-P", "MemorySwapMax", unit]) == "0"
 
 
 @pytest.fixture
