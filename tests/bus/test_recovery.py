@@ -14,6 +14,14 @@ from harness.host import host_state, unchanged_host
 from harness.waiting import wait_for
 
 
+def end_bus(lab):
+    """Ends the bus, and with it the manager: it holds nothing, and systemd, or the next call, starts it again."""
+    lab.bus.end()
+    if lab.manager.process is not None:
+        assert lab.manager.process.wait(10) == 1
+        lab.manager.process = None
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_sessions_outlive_the_manager_and_the_next_one_takes_them_over(lab, how):
     with unchanged_host():
@@ -125,10 +133,8 @@ def test_a_tunnel_whose_interface_is_deleted_fails_with_a_reason(lab):
 def test_when_the_bus_is_restarted_the_tunnel_goes_on_and_its_session_comes_back(lab):
     lab.client.start("lab")
     session, before = lab.manager.session_pids(), host_state()
-    lab.bus.end()
-    assert lab.manager.process.wait(10) == 1  # it holds nothing: systemd, or the next call, starts it again
+    end_bus(lab)
     assert "lost the connection to the D-Bus system bus" in lab.manager.log()
-    lab.manager.process = None
     assert lab.manager.session_pids() == session and host_state() == before
     lab.bus.start()
     with lab.new_client() as client:
@@ -146,10 +152,7 @@ def test_a_session_waits_for_a_bus_that_stays_away_for_a_while(lab):
     lab.client.start("lab")
     session = lab.manager.session_pids()
     for _ in range(2):
-        lab.bus.end()
-        if lab.manager.process is not None:
-            lab.manager.process.wait(10)
-            lab.manager.process = None
+        end_bus(lab)
         time.sleep(1.5)  # several attempts
         assert lab.manager.session_pids() == session
         lab.bus.start()
@@ -161,9 +164,7 @@ def test_a_session_without_a_bus_can_still_be_ended(lab):
     with unchanged_host():
         lab.client.start("lab")
         session = lab.manager.session_pids()
-        lab.bus.end()
-        assert lab.manager.process.wait(10) == 1
-        lab.manager.process = None
+        end_bus(lab)
         os.kill(session[0], signal.SIGTERM)
         wait_for(lambda: not lab.manager.session_pids(), "the session ends")
 
@@ -196,9 +197,7 @@ def test_a_bus_that_accepts_and_does_not_answer_holds_nothing_up(lab):
     with unchanged_host():
         lab.client.start("lab")
         session = lab.manager.session_pids()
-        lab.bus.end()
-        assert lab.manager.process.wait(10) == 1
-        lab.manager.process = None
+        end_bus(lab)
         with socket.socket(socket.AF_UNIX) as mute:
             mute.bind(lab.bus.socket)
             os.chmod(lab.bus.socket, 0o666)
