@@ -71,8 +71,8 @@ constexpr KeyRow kKeys[] = {
     {"routing", "masquerade", "a boolean", "false", "true", OnReload::kLive,
      "Rewrite the source of what leaves the tunnel for other interfaces, so that the hosts there "
      "need no route back. Needs forwarding; where that names no interface, the one of the IPv4 "
-     "default "
-     "route forwards too, for the answers."},
+     "default route forwards too: the answers, and whatever else its hosts send here, unless a "
+     "firewall is set."},
     {"routing", "table", "\"auto\" or an integer", "\"auto\"", "1000", OnReload::kRestart,
      "Number of the routing table for the routes. \"auto\": the main one, and for a default route "
      "one of its own with rules that lead everything there but the tunnel's own datagrams."},

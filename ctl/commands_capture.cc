@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 #include "base/log.h"
@@ -24,6 +25,10 @@ using Clock = std::chrono::steady_clock;
 // How long a packet's other half is waited for.
 constexpr std::chrono::milliseconds kQuiet{200};
 
+[[noreturn]] void throw_is_there(const std::string& file) {
+  throw Failure(1, fmt::format("{} is there already: secrets go into a new file", escaped(file)));
+}
+
 // The file of --write: takes whole blocks only, so that it is complete whenever we end.
 class CaptureFile {
  public:
@@ -36,9 +41,7 @@ class CaptureFile {
       const int which = secret ? O_EXCL | O_NOFOLLOW : O_TRUNC;
       fd_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | which, 0600));
     }
-    if (!fd_ && secret && errno == EEXIST)
-      throw Failure(1,
-                    fmt::format("{} is there already: secrets go into a new file", escaped(name_)));
+    if (!fd_ && secret && errno == EEXIST) throw_is_there(name_);
     if (!fd_) fail("open");
   }
 
@@ -166,7 +169,10 @@ void check_options(const Options& options) {
 // No core dump, and no debugger of another program of the same user.
 void keep_secrets(const Options& options, const Console& console) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (options.write_file == "-") warn_of_readers(console);
+  if (options.write_file == "-") return warn_of_readers(console);
+  // Before the daemon makes keys for it; that nobody is faster, opening it will see.
+  if (std::filesystem::exists(std::filesystem::symlink_status(options.write_file)))
+    throw_is_there(options.write_file);
 }
 
 }  // namespace

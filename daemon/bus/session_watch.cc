@@ -25,6 +25,8 @@ constexpr seconds kFactsWithin{15};
 // While the manager starts, nobody else is answered.
 constexpr std::chrono::milliseconds kFirstFactsWithin{300};
 constexpr std::size_t kMaximumSessions = 512;
+// Who may wait for one answer: of thousands of peers it is large, and each gets one of their own.
+constexpr std::size_t kMaximumWaiting = 64;
 constexpr const char* kSession = "org.vpntun1.Session";
 constexpr const char* kDriver = "org.freedesktop.DBus";
 
@@ -244,6 +246,7 @@ void SessionWatch::status(const std::string& tunnel, Answered answered) {
   const auto at = sessions_.find(tunnel);
   if (at == sessions_.end() || !at->second->found) return answered(nullptr);
   Known& session = *at->second;
+  if (session.waiting.size() >= kMaximumWaiting) return answered(nullptr);
   session.waiting.push_back(std::move(answered));
   if (session.waiting.size() > 1) return;
   auto replied = [this, tunnel, owner = session.owner](const std::optional<sdbus::Error>& error,

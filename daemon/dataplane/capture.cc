@@ -11,6 +11,7 @@
 #include "crypto/crypto.h"
 #include "dataplane/key_log_text.h"
 #include "packet/build.h"
+#include "packet/ethernet.h"
 
 namespace vpntun::dataplane {
 namespace {
@@ -134,7 +135,7 @@ void CaptureTap::report_losses() noexcept {
 
 void Captures::add(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options) {
   taps_.emplace_back(id, std::move(pipe), options, source_.frames);
-  kept_.resize(packet::kMaxPacket);
+  kept_.resize(packet::kMaxPacket + packet::kEthernetHeader + packet::kVlanTag);
 }
 
 bool Captures::wants_secrets() const noexcept {

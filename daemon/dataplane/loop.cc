@@ -84,8 +84,8 @@ void Loop::run() noexcept {
       notice(event);
     }
     if (more_outside_) more_outside_ = inbound_.run(kBudget);
+    run_protocol();  // what waited for a session goes before what is read now
     if (more_inside_) carry_outbound();
-    run_protocol();
     refusals_.note(outside_->take_unreachable(refused), tables_);
     announce();
     flush_captures();

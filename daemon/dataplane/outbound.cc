@@ -240,10 +240,9 @@ void Outbound::send_staged(PeerIndex peer, const Staging::Packets& packets) noex
 }
 
 void Outbound::flush_forwards() noexcept {
-  if (forwards_.empty()) return;
-  outside_.send(forwards_);
+  if (!forwards_.empty()) outside_.send(forwards_);
   for (const packet::Packet& packet : forwards_.packets()) settle(packet);
-  forwards_.clear();
+  forwards_.clear();  // also of the bytes of packets that the transport took out again
 }
 
 // Dropped before it got a datagram: seen inside only.

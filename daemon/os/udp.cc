@@ -215,7 +215,9 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
                // Perhaps not about this packet but about an earlier one, which is not always seen:
                // the kernel queues what ICMP says before it lets a call fail for it. That nobody
                // listens is never known at once.
-               retries++ >= (errors_.drain(fd_.get()) || error_number == ECONNREFUSED
+               // And a firewall's refusal (EPERM) is never an earlier one's.
+               retries++ >= (error_number != EPERM &&
+                                     (errors_.drain(fd_.get()) || error_number == ECONNREFUSED)
                                  ? kPendingErrors
                                  : 1)) {
       if (run > 1) {

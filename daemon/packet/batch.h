@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,6 +63,7 @@ class Slab {
   }
   // Requires fits(length).
   std::span<std::uint8_t> take(std::size_t length) noexcept {
+    assert(fits(length));
     const std::span<std::uint8_t> taken = room().first(length);
     used_ = (used_ + kHeadroom + length + kTailroom + kHeadroom - 1) / kHeadroom * kHeadroom;
     return taken;
@@ -133,6 +135,7 @@ class Batch {
     std::copy(packet.bytes.begin(), packet.bytes.end(), copy.bytes.begin());
     return copy;
   }
+  // Takes the last packet out again. Its bytes stay in use until clear().
   void drop_last() noexcept { --size_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "session/health.h"
 
 namespace vpntun::session {
 
@@ -113,7 +114,9 @@ bool Peers::is_unanswered(Entry& entry, const dataplane::Handshakes& handshakes,
     entry.attempted = now;
     entry.turned = false;
   }
-  return handshakes.under_way && entry.attempts > 0 && !entry.turned &&
+  // One lost message does not take a session away from where it works.
+  const unsigned patience = has_session(handshakes, now) ? 1 : 0;
+  return handshakes.under_way && entry.attempts > patience && !entry.turned &&
          now - entry.attempted >= kTurnTime;
 }
 

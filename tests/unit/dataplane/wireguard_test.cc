@@ -106,6 +106,22 @@ class WireguardTest : public ::testing::Test {
   Wire wire;
 };
 
+// More of them than the memory for copies holds.
+TEST_F(WireguardTest, ManyFloodedFramesWaitForASession) {
+  meet(true);
+  const Bytes broadcast = frame("02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff",
+                                ip_packet("192.168.53.99", "192.168.53.255", 1400));
+  constexpr std::size_t kFrames = 400;
+  for (std::size_t i = 0; i < kFrames; ++i) {
+    client->inside.waiting.push_back(broadcast);
+    client->outbound.run(1000);
+  }
+  EXPECT_EQ(client->drops(DropReason::kNoSession), kFrames - Staging::kMaxPackets);
+  client->run_protocol();
+  run();
+  EXPECT_EQ(server->inside.written.size(), Staging::kMaxPackets);
+}
+
 TEST_F(WireguardTest, CarriesPacketsBothWaysAfterTheFirstHasWaitedForTheHandshake) {
   meet();
   const Bytes there = ip_packet("192.168.53.99", "192.168.53.98");

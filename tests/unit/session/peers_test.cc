@@ -29,11 +29,12 @@ class PeersTest : public testing::Test {
   }
 
   // A look at a peer with so many handshakes since the last that succeeded.
-  void look(Duration after, unsigned attempts, bool under_way = true) {
+  void look(Duration after, unsigned attempts, bool under_way = true, Instant last = {}) {
     dataplane::Snapshot snapshot;
     snapshot.peers.resize(1);
     snapshot.peers[0].handshakes.attempts = attempts;
     snapshot.peers[0].handshakes.under_way = under_way;
+    snapshot.peers[0].handshakes.last = last;
     peers_.advance(snapshot, kStart + after);
   }
 
@@ -59,6 +60,15 @@ TEST_F(PeersTest, ItIsTheNextEndpointsTurnBeforeAHandshakeIsRepeated) {
   EXPECT_EQ(used_.size(), 1u);
   look(9000ms, 2);
   EXPECT_THAT(used_, ElementsAre(endpoint("10.0.2.8:9090"), endpoint("10.0.2.66:9090")));
+}
+
+TEST_F(PeersTest, OneLostMessageTakesNoSessionAwayFromWhereItWorks) {
+  const Instant last = kStart - 120s;
+  for (const Duration after : {0ms, 2000ms, 4000ms, 5000ms}) look(after, 1, true, last);
+  EXPECT_THAT(used_, IsEmpty());
+  look(5100ms, 2, true, last);
+  look(9200ms, 2, true, last);
+  EXPECT_THAT(used_, ElementsAre(endpoint("10.0.2.8:9090")));
 }
 
 TEST_F(PeersTest, AnEndpointThatAnswersStaysInUse) {
