@@ -43,14 +43,22 @@ class Eavesdropper:
         self.socket.close()
 
     def packets(self):
-        """The IP packets since the last call."""
+        """The IP packets since the last call, but those that no router passes on."""
         seen = []
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet, address = self.socket.recvfrom(65535)
-                if address[1] in (0x0800, 0x86dd):
+                if address[1] in (0x0800, 0x86dd) and not stays_on_the_link(packet):
                     seen.append(packet)
         return seen
+
+
+def stays_on_the_link(packet):
+    """Multicast among neighbours, and their discovery: the ARP of IPv6."""
+    if packet[0] >> 4 == 4:
+        return packet[16:19] == bytes((224, 0, 0))
+    return packet[24:26] == bytes((0xff, 2)) or \
+        packet[6] == socket.IPPROTO_ICMPV6 and packet[7] == 255 and 133 <= packet[40] <= 137
 
 
 def is_of_the_tunnel(packet, port=51820):
