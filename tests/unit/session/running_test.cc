@@ -11,6 +11,7 @@
 
 #include "hosts.h"
 #include "os/packet_socket.h"
+#include "os/udp.h"
 #include "packet/describe.h"
 #include "packet/pcapng.h"
 
@@ -162,11 +163,20 @@ TEST_F(Running, StartsWithANameThatCannotBeResolved) {
   EXPECT_EQ(client->status().health, Health::kFailing);
 }
 
+TEST_F(Running, FailsWhenThePeersHostSaysThatNobodyListens) {
+  const HostedSession client(u_, loop_, client_profile());
+  EXPECT_FALSE(u_.runs("ping -n -q -c 2 -i 0.2 -W 1 192.168.53.98 >/dev/null"));
+  EXPECT_TRUE(reason_becomes(client, "refused"));
+  EXPECT_EQ(client->status().health, Health::kFailing);
+  EXPECT_EQ(client->status().peers[0].refused_by, address("10.0.2.8"));
+}
+
 TEST_F(Running, FailsWhenPacketsGoOutAndNoneComeBack) {
+  const auto nobody_reads =
+      server_.at([](os::NetlinkSocket&) { return os::UdpSocket::bind(9090); });
   const HostedSession client(u_, loop_, client_profile());
   int changes = 0;
   client->on_changed([&] { ++changes; });
-  // Nobody listens at the other end.
   EXPECT_FALSE(u_.runs("ping -n -q -c 2 -i 0.2 -W 1 192.168.53.98 >/dev/null"));
   EXPECT_TRUE(reason_becomes(client, "no-reply"));
   EXPECT_EQ(client->status().health, Health::kFailing);
