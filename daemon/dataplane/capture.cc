@@ -135,7 +135,7 @@ void CaptureTap::report_losses() noexcept {
 
 void Captures::add(std::uint64_t id, UniqueFd pipe, const CaptureOptions& options) {
   taps_.emplace_back(id, std::move(pipe), options, source_.frames);
-  kept_.resize(packet::kMaxPacket + packet::kEthernetHeader + packet::kVlanTag);
+  kept_.resize(packet::kMaxPacket + packet::kTaggedHeader);
 }
 
 bool Captures::wants_secrets() const noexcept {

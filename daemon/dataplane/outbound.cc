@@ -4,19 +4,13 @@
 
 #include "dataplane/oversize.h"
 #include "packet/ethernet.h"
+#include "packet/icmp.h"
 #include "packet/ip_view.h"
 
 namespace vpntun::dataplane {
 
 using packet::Direction;
 using packet::SendVerdict;
-
-namespace {
-
-// Bytes of the largest ICMP answer: IPv6's minimum MTU and an Ethernet header with a VLAN tag.
-constexpr std::size_t kMaxAnswer = 1280 + 18;
-
-}  // namespace
 
 Outbound::Outbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
                    packet::OutsidePort& outside)
@@ -173,7 +167,7 @@ void Outbound::settle_oversize(const packet::Packet& packet) noexcept {
   auto fragments = oversize.fragments();
   if (!fragments) {
     drop(DropReason::kTooBig, packet);
-    if (!answers_.fits(kMaxAnswer)) send_answers();
+    if (!answers_.fits(packet::kMaxTooBigFrame)) send_answers();
     const std::size_t length = oversize.answer(answers_.room());
     if (length != 0) answers_.append(length);
     return;

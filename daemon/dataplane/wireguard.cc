@@ -12,8 +12,6 @@ namespace {
 
 // AF41, as the kernel marks handshakes.
 constexpr std::uint8_t kHandshakeTrafficClass = 0x88;
-// An Ethernet header with a VLAN tag.
-constexpr std::size_t kFrameHeader = 18;  // bytes
 
 DropReason reason_of(wg::Refusal refusal) noexcept {
   switch (refusal) {
@@ -86,7 +84,7 @@ Outcome Wireguard::seal(packet::Packet& packet) noexcept {
   if (!tables_.frames && is_own_datagram(packet.bytes, packet.remote))
     return Outcome::dropped(DropReason::kLoop);
   const std::size_t limit =
-      tables_.frames && tables_.mtu != 0 ? tables_.mtu + kFrameHeader : tables_.mtu;
+      tables_.frames && tables_.mtu != 0 ? tables_.mtu + packet::kTaggedHeader : tables_.mtu;
   packet.traffic_class = tables_.frames ? 0 : packet::ecn_of(packet.bytes);
   const auto datagram = device_.seal(peer.id, packet.bytes, limit, tables_.now);
   if (!datagram) {

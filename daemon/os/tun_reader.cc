@@ -10,7 +10,7 @@ namespace vpntun::os {
 namespace {
 
 // Bytes of the largest packet, with an Ethernet header and a tag.
-constexpr std::size_t kLargest = packet::kMaxPacket + packet::kEthernetHeader + packet::kVlanTag;
+constexpr std::size_t kLargest = packet::kMaxPacket + packet::kTaggedHeader;
 // So much of a packet is read to where it stays; the rest, as it may be a superpacket, to where
 // that is cut.
 constexpr std::size_t kDirect = 2048;

@@ -100,7 +100,7 @@ Arrival arrival_of(msghdr& header) noexcept {
     const int type = part->cmsg_type;
     // ip(7): ipi_addr is the destination in the header, ipi_spec_dst the local address of the
     // packet; they differ for a broadcast, to which one cannot answer from. A mapped datagram tells
-    // the former a second time at the level of IPv6, after this.
+    // the former at the level of IPv6 too, which counts for nothing then.
     if (level == IPPROTO_IP && type == IP_PKTINFO)
       arrival.local = address_of(value_of<in_pktinfo>(part).ipi_spec_dst);
     else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO && arrival.local.is_unspecified())

@@ -18,6 +18,7 @@ inline constexpr std::uint16_t kEtherIpv6 = 0x86dd;
 
 inline constexpr std::size_t kEthernetHeader = 14;  // bytes, without a VLAN tag
 inline constexpr std::size_t kVlanTag = 4;          // bytes
+inline constexpr std::size_t kTaggedHeader = kEthernetHeader + kVlanTag;
 
 // What the bytes of a packet begin with.
 enum class Layer : std::uint8_t {

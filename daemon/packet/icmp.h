@@ -7,13 +7,14 @@
 #include <cstdint>
 #include <span>
 
+#include "packet/ethernet.h"
+
 namespace vpntun::packet {
 
 // The most an answer takes: IPv6's minimum MTU. The IPv4 answer stays within 576 bytes (RFC
 // 1812 4.3.2.3).
 inline constexpr std::size_t kMaxTooBig = 1280;
-inline constexpr std::size_t kMaxTooBigFrame =
-    kMaxTooBig + 18;  // with Ethernet header and VLAN tag
+inline constexpr std::size_t kMaxTooBigFrame = kMaxTooBig + kTaggedHeader;
 
 // Writes the answer to an offending IP packet into out, from the packet's destination to its
 // source. mtu: bytes of the largest IP packet that fits. Whether the packet could have been

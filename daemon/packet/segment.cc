@@ -47,7 +47,7 @@ std::uint16_t never_zero(std::uint16_t checksum) noexcept {
 std::optional<std::size_t> network_offset(std::span<const std::uint8_t> bytes,
                                           Layer layer) noexcept {
   if (layer == Layer::kIp) return 0;
-  if (bytes.size() < kEthernetHeader + kVlanTag) return std::nullopt;
+  if (bytes.size() < kTaggedHeader) return std::nullopt;
   std::uint16_t type = word(&bytes[12]);
   std::size_t length = kEthernetHeader;
   if (type == kEtherVlan || type == kEtherServiceVlan) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "packet/ethernet.h"
 #include "wg/messages.h"
 
 namespace vpntun::session {
@@ -11,7 +12,7 @@ namespace vpntun::session {
 namespace {
 
 constexpr std::uint32_t kUdpHeader = 8;
-constexpr std::uint32_t kEthernetHeader = 14;
+constexpr std::uint32_t kEthernetHeader = packet::kEthernetHeader;
 constexpr std::uint32_t kWireguard = wg::kDataOverhead;
 constexpr std::uint32_t kLargestPacket = 65535;  // total length of IPv4, and our slots
 constexpr std::uint32_t kLeastIpv4 = 68;         // RFC 791
