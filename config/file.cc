@@ -22,8 +22,6 @@
 namespace vpntun::config {
 namespace {
 
-constexpr std::size_t kMaxFile = 4 << 20;  // bytes: 10,000 peers of 400
-
 std::string reason_of(int error_number) {
   return std::generic_category().message(error_number);
 }
@@ -44,7 +42,7 @@ std::string_view kind_of_file(mode_t mode) {
 }
 
 std::string too_large() {
-  return fmt::format("larger than {} bytes: this is not a profile", kMaxFile);
+  return fmt::format("larger than {} bytes: this is not a profile", kLargestProfile);
 }
 
 void report_syntax(const SyntaxError& error, const SourceText& source, Report& report) {
@@ -120,7 +118,7 @@ Loaded load(std::string_view text, const SourceText& source, Reach reach, const 
 
 Loaded load(std::string_view text, const std::string& path, const std::string& tunnel_name,
             Reach reach, const struct stat* file) {
-  if (text.size() > kMaxFile) return refused(path, Code::kTooLarge, too_large());
+  if (text.size() > kLargestProfile) return refused(path, Code::kTooLarge, too_large());
   const SourceText source(text);
   Report report(source, path);
   if (std::string why = why_no_tunnel_name(tunnel_name); !why.empty())
@@ -154,11 +152,11 @@ Loaded load_file(const std::string& path, const std::string& tunnel_name, Reach 
   if (!S_ISREG(status.st_mode))
     return refused(path, Code::kNotAFile,
                    fmt::format("expected a file, found {}", kind_of_file(status.st_mode)));
-  if (static_cast<std::uintmax_t>(status.st_size) > kMaxFile)
+  if (static_cast<std::uintmax_t>(status.st_size) > kLargestProfile)
     return refused(path, Code::kTooLarge, too_large());
 
   std::string text;
-  if (const int error = read_bytes(file.get(), kMaxFile, text))
+  if (const int error = read_bytes(file.get(), kLargestProfile, text))
     return refused(path, Code::kCannotRead, fmt::format("cannot read it: {}", reason_of(error)));
   Loaded loaded = load(text, path, tunnel_name, reach, &status);
   crypto::wipe(text);

@@ -48,8 +48,7 @@ void write_key(Written& written, const std::string& path, const crypto::SecretKe
 config::KeyFiles key_files(const config::Profile& profile, const std::filesystem::path& folder) {
   config::KeyFiles files{{"", folder / fmt::format("{}.key", profile.name)}};
   for (const config::Peer& peer : profile.peers)
-    if (peer.preshared_key)
-      files[peer.name] = folder / fmt::format("{}.{}.psk", profile.name, peer.name);
+    if (peer.preshared_key) files[peer.name] = preshared_key_file(folder, profile.name, peer.name);
   return files;
 }
 

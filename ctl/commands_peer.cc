@@ -62,10 +62,9 @@ Edited open_profile(const Options& options, const Console& console) {
   return edited;
 }
 
-// Where `peer add` and `import` put the preshared key of a peer.
 std::string key_file_of(const ProfileFile& file, const std::string& peer) {
   const std::filesystem::path path = std::filesystem::absolute(file.path).lexically_normal();
-  return path.parent_path() / fmt::format("{}.{}.psk", file.name, peer);
+  return preshared_key_file(path.parent_path(), file.name, peer);
 }
 
 // The longer text must say what the shorter one says, and peer number `index` besides. text: the

@@ -27,7 +27,6 @@ namespace vpntun::ctl {
 namespace {
 
 constexpr std::string_view kSuffix = ".toml";
-constexpr std::size_t kMaxText = 4 << 20;  // bytes
 
 bool is_path(const std::string& argument) {
   return argument.find('/') != std::string::npos || argument.ends_with(kSuffix);
@@ -139,11 +138,17 @@ std::string read_text(const std::string& path) {
   const UniqueFd file(path == "-" ? ::dup(STDIN_FILENO)
                                   : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   std::string text;
-  const int error = file ? config::read_bytes(file.get(), kMaxText, text) : errno;
+  const int error = file ? config::read_bytes(file.get(), config::kLargestProfile, text) : errno;
   if (error != 0) throw_errno(error, fmt::format("cannot read {}", escaped(path)));
-  if (text.size() > kMaxText)
-    throw Error(ErrorKind::kFailed, "{} is larger than {} bytes", escaped(path), kMaxText);
+  if (text.size() > config::kLargestProfile)
+    throw Error(ErrorKind::kFailed, "{} is larger than {} bytes", escaped(path),
+                config::kLargestProfile);
   return text;
+}
+
+std::string preshared_key_file(const std::filesystem::path& folder, const std::string& tunnel,
+                               const std::string& peer) {
+  return folder / fmt::format("{}.{}.psk", tunnel, peer);
 }
 
 void write_secret(const std::string& path, std::string_view text) {

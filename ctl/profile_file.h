@@ -2,6 +2,7 @@
 // without a daemon. Thread: main.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,10 @@ std::vector<ProfileFile> all_profiles(const std::vector<std::string>& folders);
 ProfileFile find_profile_file(const std::string& argument, const std::vector<std::string>& folders,
                               bool ask_daemon);
 
-// The whole file, at most 1 MiB; "-": standard input. Throws Error.
+// Where `import` and `peer add` put the preshared key of a peer. folder: of the profile.
+std::string preshared_key_file(const std::filesystem::path& folder, const std::string& tunnel,
+                               const std::string& peer);
+// The whole file, at most config::kLargestProfile; "-": standard input. Throws Error.
 std::string read_text(const std::string& path);
 // A new file that root and the sessions' user can read, 0640 root:vpntun, where this process can
 // make it so, and 0600 otherwise. It is there as a whole or not at all. Throws Error, also when
