@@ -7,8 +7,9 @@ import contextlib
 import socket
 
 from harness.host import run
-from harness.network import Network, add_route, inside, tcp_listener
+from harness.network import Network, add_route, tcp_listener
 from harness.waiting import wait_for
+from harness.wire import Wire
 from responder import Responder
 
 SITE = {4: "203.0.113.5", 6: "2001:db8:5::5"}
@@ -23,42 +24,11 @@ WIRES = {
 }
 # What their networks say about DNS.
 DNS = {"laptop": LAN_DNS, "phone": PUBLIC_DNS}
-ETH_P_ALL = 3
 
 
-class Eavesdropper:
-    """All that passes the wire to a machine, both ways."""
-
-    def __init__(self, machine):
-        with inside("internet"):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        self.socket.bind((WIRES[machine][0], ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        self.socket.setblocking(False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def packets(self):
-        """The IP packets since the last call, but those that no router passes on."""
-        seen = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                packet, address = self.socket.recvfrom(65535)
-                if address[1] in (0x0800, 0x86dd) and not stays_on_the_link(packet):
-                    seen.append(packet)
-        return seen
-
-
-def stays_on_the_link(packet):
-    """Multicast among neighbours, and their discovery: the ARP of IPv6."""
-    if packet[0] >> 4 == 4:
-        return packet[16:19] == bytes((224, 0, 0))
-    return packet[24:26] == bytes((0xff, 2)) or \
-        packet[6] == socket.IPPROTO_ICMPV6 and packet[7] == 255 and 133 <= packet[40] <= 137
+def eavesdropper(machine):
+    """On the wire to the machine."""
+    return Wire("internet", WIRES[machine][0])
 
 
 def is_of_the_tunnel(packet, port=51820):

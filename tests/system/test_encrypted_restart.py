@@ -5,7 +5,7 @@ import pytest
 
 from harness.host import run
 from harness.network import Pings, answered, ping, pings, tcp_connect, tcp_listener
-from internet import SITE, Eavesdropper, is_of_the_tunnel
+from internet import SITE, eavesdropper, is_of_the_tunnel
 from machine import MANAGER_UNIT
 from office import LAPTOP_INNER, SERVER_INNER, UNIT
 from wg_show import agreed
@@ -62,7 +62,7 @@ def test_a_restarted_server_reaches_a_silent_laptop(running):
 @contextlib.contextmanager
 def nothing_leaks():
     """Neither family, whatever is tried, goes past the tunnel."""
-    with Eavesdropper("laptop") as wire:
+    with eavesdropper("laptop") as wire:
         yield
         for target in (SITE[4], SITE[6], "9.9.9.9"):
             assert not answered(ping("laptop", target, seconds=1))

@@ -11,7 +11,7 @@ from harness.host import run
 from harness.network import answered, ping, pings
 from harness.qr_code import read_qr_code
 from harness.waiting import wait_for
-from internet import LAN_DNS, LAPTOP, PUBLIC_DNS, SERVER, SITE, SITE_NAME, Eavesdropper, Internet, is_of_the_tunnel
+from internet import LAN_DNS, LAPTOP, PUBLIC_DNS, SERVER, SITE, SITE_NAME, Internet, eavesdropper, is_of_the_tunnel
 from machine import unit_of
 from packages import SOURCE
 from wg_show import agreed
@@ -61,7 +61,7 @@ def server(world):
 def laptop(world, server):
     """With the commands for it typed; before, it goes straight to the site."""
     laptop = machines(world)["laptop"]
-    with Eavesdropper("laptop") as wire:
+    with eavesdropper("laptop") as wire:
         assert world.visitor(laptop, SECRET, SITE_NAME) == LAPTOP
         assert any(SECRET in packet for packet in wire.packets()), "who listens sees it"
     assert pings("laptop", SITE[6])
@@ -93,7 +93,7 @@ def test_the_laptop_goes_through_the_server_and_nothing_goes_past_it(world, lapt
     world.wait_names_through(laptop, "office")
     world.lan_dns.forget()
     world.public_dns.forget()
-    with Eavesdropper("laptop") as wire:
+    with eavesdropper("laptop") as wire:
         assert world.visitor(laptop, SECRET, SITE_NAME) == SERVER
         packets = wire.packets()
     assert packets and not [packet for packet in packets if not is_of_the_tunnel(packet)]
@@ -108,7 +108,7 @@ def test_the_family_that_the_tunnel_has_no_address_of_is_refused_at_once(laptop)
 
 def test_the_phone_reads_the_code_and_goes_through_the_server(world, phone):
     world.public_dns.forget()
-    with Eavesdropper("phone") as wire:
+    with eavesdropper("phone") as wire:
         assert world.visitor(phone, SECRET, SITE_NAME) == SERVER
         assert not any(SECRET in packet for packet in wire.packets())
     assert SITE_NAME in world.public_dns.asked
@@ -157,7 +157,7 @@ def test_with_the_kill_switch_nothing_goes_past_a_tunnel_that_is_not_there(world
     laptop.run(["kill", "-KILL", str(laptop.main_pid(UNIT))])
     laptop.wait_active(UNIT, "activating")
     run("ip", "link", "delete", "office", netns="laptop", check=False)
-    with Eavesdropper("laptop") as wire:
+    with eavesdropper("laptop") as wire:
         for target in (SITE[4], SITE[6], PUBLIC_DNS):
             assert not answered(ping("laptop", target, seconds=1))
         assert answered(ping("laptop", LAN_DNS)), "the own network is allowed"
@@ -172,7 +172,7 @@ def test_after_a_reboot_all_of_it_is_there_again(world, server, laptop):
         one.reboot()
         # The laptop notices a server that forgot its session when nothing is answered for 15 seconds.
         wait_for(lambda: answered(ping("laptop", SERVER_INNER, seconds=1)), f"a way after a reboot of {one.name}", 40)
-        with Eavesdropper("laptop") as wire:
+        with eavesdropper("laptop") as wire:
             assert world.visitor(laptop, SECRET, SITE_NAME) == SERVER
             assert leaks(wire) == []
 

@@ -1,4 +1,4 @@
-"""The program itself: exit codes, JSON, capture, inject, --watch on a terminal, completion, against a fake daemon."""
+"""The program itself: exit codes, JSON, capture, inject, --watch on a terminal, against a fake daemon."""
 import fcntl
 import json
 import os
@@ -7,74 +7,11 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 
 import pytest
-
-VPNCTL = os.environ["VPNCTL"]
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-TUNNELS = [
-    {"name": "lab", "state": "running", "health": "healthy", "interface": "tun0", "encryption": "none",
-     "addresses": ["192.168.53.99/24"], "rx-bytes": 1000, "tx-bytes": 2000},
-    {"name": "lab-server", "state": "stopped", "health": "unknown"},
-    {"name": "sick", "state": "running", "health": "failing", "reason": {"code": "no-reply", "text": "silence"}},
-    {"name": "l2", "state": "running", "health": "unknown", "kind": "tap"},
-    {"name": "taken", "state": "stopped"}, {"name": "denied", "state": "stopped"},
-    {"name": "invalid", "state": "stopped"}, {"name": "slow", "state": "stopped"}, {"name": "hostile", "state": "stopped"},
-]
-
-
-class World:
-    """A bus with the fake daemon on it, and a folder for what they exchange."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-        self.bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address=1",
-                                     f"--address=unix:dir={folder}"], stdout=subprocess.PIPE, text=True)
-        self.env = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.stdout.readline().strip(), TERM="xterm",
-                        PATH=os.path.dirname(VPNCTL) + ":" + os.environ["PATH"])
-        self.env.pop("NO_COLOR", None)
-        self.daemon = None
-        self.document(TUNNELS)
-
-    def document(self, tunnels):
-        path = os.path.join(self.folder, "document.json")
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump({"schema": "vpnctl.status/1", "tunnels": tunnels}, file)
-        os.rename(path + ".new", path)
-
-    def start_daemon(self):
-        self.daemon = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "fake_daemon.py"),
-                                        self.env["DBUS_SYSTEM_BUS_ADDRESS"], self.folder],
-                                       stdout=subprocess.PIPE, text=True)
-        assert self.daemon.stdout.readline() == "ready\n"
-
-    def run(self, *arguments, **options):
-        return subprocess.run([VPNCTL, *arguments], env=self.env, capture_output=True, timeout=20,
-                              text=options.pop("text", True), check=False, **options)
-
-    def close(self):
-        for child in (self.daemon, self.bus):
-            if child:
-                child.kill()
-                child.wait()
-
-
-@pytest.fixture
-def bare(tmp_path):
-    world = World(tmp_path)
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def world(bare):
-    bare.start_daemon()
-    return bare
-
+from world import TUNNELS, VPNCTL
 
 def test_an_absent_daemon_is_exit_code_8_and_says_how_to_start_it(bare):
     for arguments in (["status"], ["start", "lab"], ["list"]):
@@ -397,106 +334,6 @@ def test_inject_refuses_what_is_no_packet(world):
     assert done.returncode == 2
     assert "Ethernet frames" in done.stderr
     assert world.run("inject", "lab-server", "--text", "x").returncode == 3
-
-
-def completed(world, *words):
-    script = f"""source <({VPNCTL} completion bash)
-COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpnctl; printf '%s\\n' "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "-c", script, "bash", *words], env=world.env, cwd=world.folder,
-                          capture_output=True, text=True, timeout=20, check=True)
-    assert done.stderr == ""
-    return done.stdout.split()
-
-
-def test_bash_completes_verbs_names_options_and_files(world):
-    assert completed(world, "vpnctl", "sta") == ["start", "status"]
-    assert completed(world, "vpnctl", "start", "la") == ["lab", "lab-server"]
-    assert completed(world, "vpnctl", "--timeout", "5", "stop", "lab", "si") == ["sick"]
-    assert completed(world, "vpnctl", "--timeout", "") == []
-    assert completed(world, "vpnctl", "status", "--w") == ["--watch"]
-    assert completed(world, "vpnctl", "capture", "lab", "--write", "docu") == ["document.json"]
-    assert completed(world, "vpnctl", "check", "docu") == ["document.json"]
-    assert completed(world, "vpnctl", "completion", "") == ["bash", "zsh", "fish"]
-    assert completed(world, "vpnctl", "lab", "s") == ["status", "shell", "server"]
-    assert completed(world, "vpnctl", "lab", "run", "5", "--client", "docu") == ["document.json"]
-
-
-def fish_completed(world, line):
-    script = f"{VPNCTL} completion fish | source; complete -C $argv[1]"
-    done = subprocess.run(["fish", "--no-config", "-c", script, line], env={**world.env, "HOME": world.folder},
-                          cwd=world.folder, capture_output=True, text=True, timeout=20, check=True)
-    return sorted(offer.split("\t")[0] for offer in done.stdout.splitlines())
-
-
-def test_fish_completes_verbs_names_options_and_files(world):
-    assert fish_completed(world, "vpnctl sta") == ["start", "status"]
-    assert fish_completed(world, "vpnctl start la") == ["lab", "lab-server"]
-    assert "--watch" in fish_completed(world, "vpnctl status --w")
-    assert fish_completed(world, "vpnctl capture lab --write docu") == ["document.json"]
-    assert fish_completed(world, "vpnctl check docu") == ["document.json"]
-    assert fish_completed(world, "vpnctl completion ") == ["bash", "fish", "zsh"]
-
-
-class Zsh:
-    """A zsh on a terminal that finds our completion the way it finds an installed one, by the file's name."""
-
-    def __init__(self, world, functions):
-        with open(os.path.join(functions, "_vpnctl"), "w", encoding="utf-8") as file:
-            subprocess.run([VPNCTL, "completion", "zsh"], stdout=file, check=True)
-        self.ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-        self.process = subprocess.Popen(
-            ["zsh", "--no-rcs", "--interactive"], stdin=theirs, stdout=theirs, stderr=theirs, cwd=world.folder,
-            start_new_session=True, env={**world.env, "HOME": world.folder, "TERM": "dumb", "PS1": "", "PROMPT_EOL_MARK": ""})
-        os.close(theirs)
-        self.prompts = 0
-        self.prompted(f"fpath=({functions} $fpath); autoload -U compinit; compinit -D -u; unset zle_bracketed_paste; ")
-
-    def type(self, keys, until):
-        """What it shows from these keys to that text, or to a second of silence."""
-        os.write(self.ours, keys.encode())
-        shown = ""
-        while until not in shown and select.select([self.ours], [], [], 1 if until == "\0" else 20)[0]:
-            shown += os.read(self.ours, 4096).decode()
-        return shown
-
-    def prompted(self, keys):
-        """Types these, and waits for the next prompt: before it the terminal would take a ^D for itself."""
-        self.prompts += 1
-        self.type(f"{keys}PS1='ready''{self.prompts}> '\n", f"ready{self.prompts}> ")
-
-    def offers(self, line):
-        """The words ^D lists below the line."""
-        shown = self.type(line + "\x04", "\0")
-        self.prompted("\x15")
-        return shown.replace(line, "").split()
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.ours)
-
-
-@pytest.fixture
-def zsh(world, tmp_path):
-    made = Zsh(world, tmp_path)
-    yield made
-    made.close()
-
-
-def test_zsh_completes_verbs_names_options_and_files(zsh):
-    first = zsh.offers("vpnctl sta")
-    assert "start" in first and "status" in first and "stop" not in first
-    names = zsh.offers("vpnctl start la")
-    assert "lab" in names and "lab-server" in names
-    assert "--watch" in zsh.offers("vpnctl status --")
-    assert {"bash", "zsh", "fish"} <= set(zsh.offers("vpnctl completion "))
-
-
-def test_completion_offers_no_name_that_a_shell_would_run(world):
-    world.document([{"name": "$(touch owned)"}, {"name": "lab"}])
-    assert completed(world, "vpnctl", "start", "") == ["lab"]
-    assert not os.path.exists(os.path.join(world.folder, "owned"))
 
 
 def test_lab_runs_the_lab_runner_beside_it(bare, tmp_path):

@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernel_test.h"
-#include "os/udp.h"
+#include "two_sockets.h"
 
 namespace vpntun::os {
 namespace {
@@ -22,19 +21,10 @@ using testing::Field;
 
 constexpr std::uint8_t kPayload[] = {'h', 'e', 'l', 'l', 'o'};
 
-class UdpErrorsTest : public TwoHostsTest {
+class UdpErrorsTest : public TwoSocketsTest {
  protected:
-  void SetUp() override {
-    TwoHostsTest::SetUp();
-    here_.emplace(UdpSocket::bind(9090));
-    const NetnsScope scope(far());
-    there_.emplace(UdpSocket::bind(4000));
-  }
-  UdpSocket& here() { return *here_; }
-  UdpSocket& there() { return *there_; }
-
-  bool has_error() const {
-    pollfd one{here_->fd(), 0, 0};
+  bool has_error() {
+    pollfd one{here().fd(), 0, 0};
     return ::poll(&one, 1, 0) == 1 && (one.revents & POLLERR) != 0;
   }
   void send_to(const std::string& remote) {
@@ -51,10 +41,6 @@ class UdpErrorsTest : public TwoHostsTest {
     EXPECT_TRUE(eventually([&] { return has_error(); }));
     return told();
   }
-
- private:
-  std::optional<UdpSocket> here_;
-  std::optional<UdpSocket> there_;
 };
 
 TEST_F(UdpErrorsTest, AClosedPortIsToldWithWhoSaysSo) {

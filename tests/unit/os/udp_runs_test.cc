@@ -1,12 +1,9 @@
 // Runs of datagrams: with what the kernel can do for many at once, and without, the same arrives.
-#include <numeric>
-#include <optional>
-#include <tuple>
+#include <string>
 #include <vector>
 
-#include "kernel_test.h"
-#include "os/udp.h"
 #include "packet/build.h"
+#include "two_sockets.h"
 
 namespace vpntun::os {
 namespace {
@@ -21,18 +18,13 @@ struct Offers {
   bool gathers;
 };
 
-class UdpRunsTest : public TwoHostsTest, public ::testing::WithParamInterface<Offers> {
+class UdpRunsTest : public TwoSocketsTest, public ::testing::WithParamInterface<Offers> {
  protected:
   void SetUp() override {
-    TwoHostsTest::SetUp();
     UdpOptions options;
     options.segments = GetParam().segments;
     options.gathers = GetParam().gathers;
-    here_.emplace(UdpSocket::bind(9090, options));
-    {
-      const NetnsScope scope(far());
-      there_.emplace(UdpSocket::bind(4000, options));
-    }
+    set_up(options);
     // Once each way is resolved, neighbour discovery holds no packet back.
     for (const char* to : {kV4, kV6}) {
       send({{to, 1}});
@@ -51,7 +43,7 @@ class UdpRunsTest : public TwoHostsTest, public ::testing::WithParamInterface<Of
       Bytes bytes(piece.size, static_cast<std::uint8_t>(sent_.size()));
       sent_.append_copy(bytes).remote = endpoint(piece.to);
     }
-    here_->send(sent_);
+    here().send(sent_);
     return sent_;
   }
   // What the far socket receives, read in batches of `capacity`.
@@ -62,7 +54,7 @@ class UdpRunsTest : public TwoHostsTest, public ::testing::WithParamInterface<Of
       Reading reading = Reading::kMore;
       while (reading == Reading::kMore) {
         batch.clear();
-        reading = there_->receive(batch);
+        reading = there().receive(batch);
         for (const packet::Packet& packet : batch.packets()) {
           EXPECT_EQ(packet.remote.port, 9090);
           EXPECT_FALSE(packet.local.is_unspecified());
@@ -84,8 +76,6 @@ class UdpRunsTest : public TwoHostsTest, public ::testing::WithParamInterface<Of
   static constexpr const char* kV6 = "[fd00:9::2]:4000";
 
  private:
-  std::optional<UdpSocket> here_;
-  std::optional<UdpSocket> there_;
   Batch sent_;
 };
 

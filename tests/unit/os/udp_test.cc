@@ -12,11 +12,11 @@
 #include <cstddef>
 #include <tuple>
 
-#include "kernel_test.h"
 #include "os/address.h"
 #include "os/route.h"
 #include "os/tun.h"
 #include "packet/build.h"
+#include "two_sockets.h"
 
 namespace vpntun::os {
 namespace {
@@ -26,17 +26,8 @@ using packet::SendVerdict;
 
 constexpr std::uint8_t kPayload[] = {'h', 'e', 'l', 'l', 'o'};
 
-class UdpTest : public TwoHostsTest {
+class UdpTest : public TwoSocketsTest {
  protected:
-  void SetUp() override {
-    TwoHostsTest::SetUp();
-    here_.emplace(UdpSocket::bind(9090));
-    const NetnsScope scope(far());
-    there_.emplace(UdpSocket::bind(4000));
-  }
-  UdpSocket& here() { return *here_; }
-  UdpSocket& there() { return *there_; }
-
   // Sends one packet of `size` bytes and returns it with its verdict.
   packet::Packet send_one(const Endpoint& remote, IpAddress local = {}, std::size_t size = 5) {
     Batch batch(1);
@@ -61,10 +52,6 @@ class UdpTest : public TwoHostsTest {
     for (const packet::Packet& packet : batch.packets())
       received.emplace_back(packet.bytes.begin(), packet.bytes.end());
   }
-
- private:
-  std::optional<UdpSocket> here_;
-  std::optional<UdpSocket> there_;
 };
 
 TEST_F(UdpTest, BothFamiliesPassThroughOnePort) {
