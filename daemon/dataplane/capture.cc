@@ -89,6 +89,8 @@ void CaptureTap::record(packet::PcapngPacket packet) noexcept {
 void CaptureTap::record_secrets(std::span<const std::uint8_t> key_log) noexcept {
   if (make_room(packet::secrets_block_size(key_log) + kStatisticsRoom))
     packet::append_secrets(pending_, packet::SecretsType::kWireguardKeyLog, key_log);
+  else
+    ++lost_[kOuter];  // what it would be needed for cannot be read
 }
 
 // Moves what is left to the front only when the buffer is full, so that it never grows.

@@ -184,9 +184,10 @@ void Loop::obey(Command& command) noexcept {
     tables_.allow_public_plaintext = allow->allowed;
   } else if (auto* change = std::get_if<SetEndpoint>(&command)) {
     if (change->peer >= tables_.peers.size()) return;
+    const bool had_endpoint = tables_.peers[change->peer].endpoint.has_value();
     tables_.peers.move(change->peer, change->endpoint, IpAddress{});
     if (wireguard_)
-      wireguard_->revive(change->peer);
+      wireguard_->moved(change->peer, had_endpoint);
     else
       tables_.macs.flush(change->peer);
   } else if (auto* capture = std::get_if<AddCapture>(&command)) {

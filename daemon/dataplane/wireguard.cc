@@ -69,6 +69,11 @@ void Wireguard::revive(PeerIndex peer) noexcept {
   if (tables_.peers[peer].endpoint) device_.revive(tables_.peers[peer].id, tables_.now);
 }
 
+void Wireguard::moved(PeerIndex peer, bool had_endpoint) noexcept {
+  if (had_endpoint && device_.status(tables_.peers[peer].id, tables_.now).handshaking) return;
+  revive(peer);
+}
+
 void Wireguard::log_keys(bool wanted) {
   wg::KeyLog log;
   if (wanted)
@@ -124,6 +129,9 @@ Outcome Wireguard::accept(packet::Packet& datagram, std::span<std::uint8_t> payl
     if (tables_.macs.find(frame->source(), tables_.now) == kInside)
       return Outcome::dropped(DropReason::kLoop);
     tables_.macs.learn(frame->source(), datagram.peer, tables_.now);
+    // Of an IP packet the padding ends here: with it, it could not be merged with others.
+    if (const auto ip = packet::ip_of_frame(payload); !ip.empty())
+      datagram.bytes = payload.first(frame->header_length() + ip.size());
     return Outcome::passed();
   }
   datagram.bytes = payload.first(packet::IpView::length_without_padding(payload));

@@ -28,8 +28,11 @@ class Wireguard final : public Transport {
   void set_private_key(const crypto::SecretKey& key);
   // The peers of the tables are others now; keys: theirs, in the same order.
   void set_peers(std::span<const wg::PeerSettings> keys);
-  // The way to the peer is another one.
+  // The way to the peer is another one: finds out whether it is there.
   void revive(PeerIndex peer) noexcept;
+  // Its endpoint is another one. A handshake under way goes on there and is not begun anew, so that
+  // it also ends when endpoints take turns.
+  void moved(PeerIndex peer, bool had_endpoint) noexcept;
 
   // Tells the captures the secrets of each handshake from now on, or no longer, and replaces the
   // sessions that began before.
