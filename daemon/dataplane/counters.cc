@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "packet/ethernet.h"
-#include "packet/ip_view.h"
+#include "packet/describe.h"
 
 namespace vpntun::dataplane {
 namespace {
@@ -118,20 +117,10 @@ std::uint64_t DropCounters::packets(DropReason reason) const noexcept {
 
 std::string DropCounters::to_text(const Offender& offender, DropReason reason, bool frames) {
   const std::span head(offender.head.data(), offender.kept);
-  std::string result = fmt::format("{} bytes", offender.length);
-  if (reason != DropReason::kMalformed) {
-    // Only the head is kept, so an IP packet is read as ICMP errors quote one.
-    const std::optional<packet::EthernetView> frame =
-        frames ? packet::EthernetView::parse(head) : std::nullopt;
-    const bool ip_inside = !frames || (frame && (frame->ethertype() == packet::kEtherIpv4 ||
-                                                 frame->ethertype() == packet::kEtherIpv6));
-    const std::optional<packet::IpView> ip =
-        ip_inside ? packet::IpView::parse_quoted(frame ? frame->payload() : head) : std::nullopt;
-    if (ip)
-      result = ip->source().to_string() + " -> " + ip->destination().to_string();
-    else if (frame)
-      result = frame->source().to_string() + " -> " + frame->destination().to_string();
-  }
+  const bool readable = reason != DropReason::kMalformed && !is_unopened(reason);
+  std::string result =
+      readable ? packet::describe_flow(head, frames ? packet::Layer::kEthernet : packet::Layer::kIp)
+               : fmt::format("{} bytes", offender.length);
   if (offender.remote)
     result += (offender.direction == packet::Direction::kIn ? " from " : " to ") +
               offender.remote->to_string();

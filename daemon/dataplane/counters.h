@@ -46,6 +46,11 @@ enum class DropReason : std::uint8_t {
 };
 inline constexpr std::size_t kDropReasonCount = 22;
 
+// What was dropped is a datagram that an encrypting transport did not open.
+constexpr bool is_unopened(DropReason reason) noexcept {
+  return reason > DropReason::kNoSession;
+}
+
 // Stable word such as "no-peer", for D-Bus and JSON.
 std::string_view code(DropReason reason) noexcept;
 // What it means: one sentence.
@@ -84,8 +89,8 @@ struct Drop {
 
 class DropCounters {
  public:
-  // packet: as it lies inside, an IP packet or a frame. remote: who sent the datagram (kIn) or
-  // would have got it (kOut); nullptr: nobody yet.
+  // packet: as it lies inside, an IP packet or a frame, but of a datagram that was not opened all
+  // of it. remote: who sent the datagram (kIn) or would have got it (kOut); nullptr: nobody yet.
   void count(DropReason reason, std::span<const std::uint8_t> packet, packet::Direction direction,
              const Endpoint* remote, Instant now) noexcept;
   std::uint64_t packets(DropReason reason) const noexcept;
