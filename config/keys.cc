@@ -70,9 +70,9 @@ constexpr KeyRow kKeys[] = {
      "for the way back."},
     {"routing", "masquerade", "a boolean", "false", "true", OnReload::kLive,
      "Rewrite the source of what leaves the tunnel for other interfaces, so that the hosts there "
-     "need no route back. Needs forwarding; where that names no interface, the one of the IPv4 "
-     "default route forwards too: the answers, and whatever else its hosts send here, unless a "
-     "firewall is set."},
+     "need no route back, and let nobody there open connections into the tunnel. Needs "
+     "forwarding; where that names no interface, the one of the IPv4 default route forwards too: "
+     "the answers, and what its hosts send here for other networks, unless a firewall is set."},
     {"routing", "table", "\"auto\" or an integer", "\"auto\"", "1000", OnReload::kRestart,
      "Number of the routing table for the routes. \"auto\": the main one, and for a default route "
      "one of its own with rules that lead everything there but the tunnel's own datagrams."},

@@ -22,7 +22,9 @@ std::string table_name(NftTable table, const std::string& tunnel);
 // Each install replaces the table that is there. Errors: kAccessDenied, kNotSupported (the kernel
 // lacks what it needs), kInvalidArguments, kFailed.
 
-// What comes in on `interface` and leaves on another gets the address of the latter, IPv4 and IPv6.
+// What comes in on `interface` and leaves on another gets the address of the latter. What comes in
+// on another is forwarded to `interface` only if it answers something, or was directed there by
+// DNAT; no verdict of other tables is overridden. IPv4 and IPv6.
 void install_masquerade(const std::string& tunnel, const std::string& interface);
 
 // What a default route into a tunnel needs of the packets that do not come out of it.

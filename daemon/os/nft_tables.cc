@@ -46,12 +46,22 @@ void add_lan(Rules& rules, const KillSwitchRules& wanted) {
 
 }  // namespace
 
+// Whoever forwards answers forwards all else too, and the clients' addresses are easily guessed. An
+// accept ends this chain alone, a drop is final: so it comes after the usual firewalls, which may
+// refuse with an answer and count. What conntrack does not know (untracked, invalid) is no answer.
 void install_masquerade(const std::string& tunnel, const std::string& interface) {
   const std::string table = table_name(NftTable::kMasquerade, tunnel);
-  std::string commands = chain(table, "postrouting", "type nat hook postrouting priority 100");
+  const std::string quoted = fmt::format("\"{}\"", checked_interface(interface));
+  std::string commands = chain(table, "postrouting", "type nat hook postrouting priority 100") +
+                         chain(table, "forward", "type filter hook forward priority 10");
   Rules(commands, table, "postrouting")
-      .add(fmt::format("iifname \"{0}\" oifname != \"{0}\" masquerade",
-                       checked_interface(interface)));
+      .add(fmt::format("iifname {0} oifname != {0} masquerade", quoted));
+  Rules forward(commands, table, "forward");
+  forward.add(fmt::format("oifname != {} accept", quoted));
+  forward.add(fmt::format("iifname {} accept", quoted));
+  forward.add("ct state established,related accept");
+  forward.add("ct status dnat accept");
+  forward.add("counter drop");
   replace_table(table, commands, fmt::format("that masquerades {}", interface));
 }
 

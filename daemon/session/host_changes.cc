@@ -213,6 +213,20 @@ void Masquerade::replace(bool wanted) {
   }
 }
 
+void Masquerade::look() noexcept {
+  if (!installed_) return;
+  try {
+    namespaces_.at_interface([&] {
+      if (os::table_installed(os::NftTable::kMasquerade, tunnel_)) return;
+      os::install_masquerade(tunnel_, interface_);
+      log::warning("somebody removed the rules of masquerading; they are put back");
+    });
+    failure_.clear();
+  } catch (const std::exception& error) {
+    failure_ = error.what();
+  }
+}
+
 Masquerade::~Masquerade() {
   if (!installed_) return;
   try {

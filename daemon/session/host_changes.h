@@ -131,9 +131,11 @@ class Masquerade {
 
   // Installs or takes away. Errors as the constructor's; nothing has changed then.
   void replace(bool wanted);
+  // Puts back what somebody took away. Never throws; what fails is in failure().
+  void look() noexcept;
   // A session follows that takes it over.
   void release() noexcept { installed_ = false; }
-  bool installed() const noexcept { return installed_; }
+  bool installed() const noexcept { return installed_ && failure_.empty(); }
   const std::string& failure() const noexcept { return failure_; }
 
  private:

@@ -92,6 +92,7 @@ void Running::look() {
   }
   look_at_forwarding();
   kill_switch_.look();
+  masquerade_->look();
   if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
     worker_->revive_peers();
   look_at_peers(loop_.now());

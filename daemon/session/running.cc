@@ -97,8 +97,8 @@ void Running::bring_up() {
   policy_routing_.emplace(namespaces_, netlink_,
                           PolicyRouting::Tunnel{profile_.name, interface_, index_, port_, mark_},
                           wanted_);
-  forwarding_.emplace(netlink_, profile_.name, forwarding_interfaces(wanted_));
   masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
+  forwarding_.emplace(netlink_, profile_.name, forwarding_interfaces(wanted_));
   namespaces_.at_interface([this] { monitor_.emplace(); });
   monitor_source_ =
       loop_.add_io(monitor_->fd(), EPOLLIN, [this](std::uint32_t) { take_notices(); });
@@ -315,8 +315,9 @@ void Running::apply_to_host(const config::Interface& settings, const HostConfig&
   kill_switch_.replace(wanted);
   configure_interface(netlink_, index_, settings, wanted, mtu, &former.addresses);
   policy_routing_->replace(wanted);
+  if (wanted.masquerade) masquerade_->replace(true);  // before anything is forwarded
   forwarding_->replace(forwarding_interfaces(wanted));
-  masquerade_->replace(wanted.masquerade);
+  if (!wanted.masquerade) masquerade_->replace(false);
 }
 
 Status Running::status() {

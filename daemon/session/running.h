@@ -109,8 +109,8 @@ class Running {
   std::optional<Peers> peers_;
   std::unique_ptr<dataplane::Worker> worker_;  // owns interface and UDP socket
   std::optional<PolicyRouting> policy_routing_;
-  std::optional<Forwarding> forwarding_;
   std::optional<Masquerade> masquerade_;
+  std::optional<Forwarding> forwarding_;  // never without the rules of masquerading
   std::optional<os::Monitor> monitor_;
 
   bool host_changed_ = false;  // look_at_host() is due at the next look

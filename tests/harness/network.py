@@ -94,10 +94,10 @@ def tcp_listener(netns, address, port):
     return made
 
 
-def tcp_connect(netns, address, port):
+def tcp_connect(netns, address, port, seconds=15):
     with inside(netns):
         made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    made.settimeout(15)
+    made.settimeout(seconds)
     made.connect((address, port))
     return made
 

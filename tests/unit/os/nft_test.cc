@@ -9,6 +9,7 @@
 #include "os/tun.h"
 #include "os/udp.h"
 #include "packet/build.h"
+#include "packet/ip_view.h"
 
 namespace vpntun::os {
 namespace {
@@ -166,7 +167,7 @@ class MasqueradeTest : public TwoHostsTest {
         far_netlink(),
         {.destination = prefix("192.168.53.0/24"), .index = right(), .gateway = ip("10.9.0.1")});
   }
-  // The source the far host sees.
+  // The source the far host sees of what the client sends to its port 4000.
   std::optional<Endpoint> source_seen() {
     packet::Batch batch(4);
     const std::uint8_t payload[] = {'h', 'i'};
@@ -178,6 +179,28 @@ class MasqueradeTest : public TwoHostsTest {
     batch.clear();
     std::ignore = far_socket_->receive(batch);
     return batch.empty() ? std::nullopt : std::optional(batch[0].remote);
+  }
+  // One byte from the far host's port 4000.
+  void far_sends(std::string_view destination, std::uint8_t byte) {
+    packet::Batch batch(1);
+    batch.append_copy(std::span(&byte, 1)).remote = endpoint(destination);
+    far_socket_->send(batch);
+    EXPECT_EQ(batch[0].verdict, packet::SendVerdict::kSent);
+  }
+  // The bytes that come out of the tunnel to the client, until `last` does.
+  std::string arrived_until(char last) {
+    std::string arrived;
+    packet::Batch batch(4);
+    while (!arrived.ends_with(last) && wait_readable(tun_->fd())) {
+      batch.clear();
+      std::ignore = tun_->receive(batch);
+      for (const packet::Packet& packet : batch.packets()) {
+        const auto view = packet::IpView::parse(packet.bytes);
+        if (view && view->destination() == ip("192.168.53.99"))
+          arrived += static_cast<char>(packet.bytes.back());
+      }
+    }
+    return arrived;
   }
 
  private:
@@ -193,6 +216,29 @@ TEST_F(MasqueradeTest, ForwardedPacketsGetOurAddress) {
   const std::optional<Endpoint> masqueraded = source_seen();
   ASSERT_TRUE(masqueraded);
   EXPECT_EQ(masqueraded->address, ip("10.9.0.1"));
+}
+
+TEST_F(MasqueradeTest, OnlyAnswersAndWhatDnatDirectsComeIn) {
+  set_forwarding_v4(netlink(), left(), true);
+  far_sends("192.168.53.99:1234", 'a');
+  EXPECT_EQ(arrived_until('a'), "a");
+  // Ports apart: a flow that passed is remembered.
+  install_masquerade("lab", "tun0");
+  const std::optional<Endpoint> masqueraded = source_seen();
+  ASSERT_TRUE(masqueraded);
+  far_sends("192.168.53.99:1235", 'b');
+  far_sends(masqueraded->to_string(), 'c');
+  EXPECT_EQ(arrived_until('c'), "c") << "the answer";
+  ASSERT_EQ(std::system("nft 'add table ip admin; add chain ip admin pre "
+                        "{ type nat hook prerouting priority -100; }; "
+                        "add rule ip admin pre udp dport 8080 dnat to 192.168.53.99:1236'"),
+            0);
+  far_sends("10.9.0.1:8080", 'd');
+  EXPECT_EQ(arrived_until('d'), "d") << "what somebody directs there";
+  far_sends("192.168.53.99:1237", 'e');
+  remove_table(NftTable::kMasquerade, "lab");
+  far_sends("192.168.53.99:1238", 'f');
+  EXPECT_EQ(arrived_until('f'), "f");
 }
 
 }  // namespace
