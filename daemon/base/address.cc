@@ -21,34 +21,33 @@ std::optional<T> parse_number(std::string_view text, T maximum) {
   return static_cast<T>(value);
 }
 
-bool in(const IpAddress& address, std::string_view prefix) {
-  return IpPrefix::parse(prefix)->contains(address);
+struct BlockV4 {
+  std::array<std::uint8_t, 4> network;
+  unsigned length;
+
+  constexpr bool contains(std::uint32_t address) const noexcept {
+    const std::uint32_t start = std::uint32_t{network[0]} << 24 | std::uint32_t{network[1]} << 16 |
+                                std::uint32_t{network[2]} << 8 | network[3];
+    return (address ^ start) >> (32 - length) == 0;
+  }
+};
+
+constexpr BlockV4 kNotPublicV4[] = {
+    {{0, 0, 0, 0}, 8},      {{10, 0, 0, 0}, 8},    {{100, 64, 0, 0}, 10},   {{127, 0, 0, 0}, 8},
+    {{169, 254, 0, 0}, 16}, {{172, 16, 0, 0}, 12}, {{192, 0, 0, 0}, 24},    {{192, 0, 2, 0}, 24},
+    {{192, 168, 0, 0}, 16}, {{198, 18, 0, 0}, 15}, {{198, 51, 100, 0}, 24}, {{203, 0, 113, 0}, 24},
+    {{224, 0, 0, 0}, 4},    {{240, 0, 0, 0}, 4}};
+
+// Asked for every packet that travels unencrypted.
+bool is_public_v4(const std::uint8_t* bytes) noexcept {
+  const std::uint32_t address = std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 |
+                                std::uint32_t{bytes[2]} << 8 | bytes[3];
+  bool found = false;
+  for (const BlockV4& block : kNotPublicV4) found |= block.contains(address);
+  return !found;
 }
 
 }  // namespace
-
-IpAddress IpAddress::v4(std::span<const std::uint8_t, 4> bytes) noexcept {
-  IpAddress address;
-  std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
-  return address;
-}
-
-IpAddress IpAddress::v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept {
-  return v4(std::array<std::uint8_t, 4>{a, b, c, d});
-}
-
-IpAddress IpAddress::v6(std::span<const std::uint8_t, 16> bytes) noexcept {
-  IpAddress address;
-  address.family_ = Family::kIpv6;
-  std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
-  return address;
-}
-
-IpAddress IpAddress::unspecified(Family family) noexcept {
-  IpAddress address;
-  address.family_ = family;
-  return address;
-}
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
@@ -82,17 +81,19 @@ bool IpAddress::is_link_local() const noexcept {
 }
 
 bool IpAddress::is_public() const noexcept {
-  static constexpr std::string_view kNotPublicV4[] = {
-      "0.0.0.0/8",       "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8",    "169.254.0.0/16",
-      "172.16.0.0/12",   "192.0.0.0/24",   "192.0.2.0/24",  "192.168.0.0/16", "198.18.0.0/15",
-      "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",   "240.0.0.0/4"};
-  if (is_v4())
-    return std::none_of(std::begin(kNotPublicV4), std::end(kNotPublicV4),
-                        [this](auto prefix) { return in(*this, prefix); });
+  if (is_v4()) return is_public_v4(bytes_.data());
   // Mapped (RFC 4291) and translated (RFC 6052) addresses are as public as the IPv4 address within.
-  if (in(*this, "::ffff:0:0/96") || in(*this, "64:ff9b::/96"))
-    return v4(std::span<const std::uint8_t, 4>(bytes_.data() + 12, 4)).is_public();
-  return in(*this, "2000::/3") && !in(*this, "2001:db8::/32") && !in(*this, "3fff::/20");
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  constexpr std::array<std::uint8_t, 12> kTranslated{0, 0x64, 0xff, 0x9b};
+  const auto begins_with = [this](std::span<const std::uint8_t> prefix) {
+    return std::equal(prefix.begin(), prefix.end(), bytes_.begin());
+  };
+  if (begins_with(kMapped) || begins_with(kTranslated)) return is_public_v4(bytes_.data() + 12);
+  constexpr std::array<std::uint8_t, 4> kDocumentation{0x20, 0x01, 0x0d, 0xb8};  // RFC 3849
+  const bool documentation =
+      begins_with(kDocumentation) ||
+      (bytes_[0] == 0x3f && bytes_[1] == 0xff && bytes_[2] >> 4 == 0);  // RFC 9637: 3fff::/20
+  return bytes_[0] >> 5 == 1 && !documentation;                         // 2000::/3
 }
 
 std::string IpAddress::to_string() const {

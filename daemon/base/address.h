@@ -2,6 +2,7 @@
 // Text forms follow RFC 4291/5952 (IPv6) and dotted quads; parsing accepts nothing else.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -20,11 +21,18 @@ class IpAddress {
   constexpr IpAddress() noexcept = default;
 
   // bytes: 4 in network order.
-  static IpAddress v4(std::span<const std::uint8_t, 4> bytes) noexcept;
-  static IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept;
+  static constexpr IpAddress v4(std::span<const std::uint8_t, 4> bytes) noexcept {
+    return {Family::kIpv4, bytes};
+  }
+  static constexpr IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
+                                std::uint8_t d) noexcept {
+    return v4(std::array<std::uint8_t, 4>{a, b, c, d});
+  }
   // bytes: 16 in network order. A v4-mapped address stays IPv6.
-  static IpAddress v6(std::span<const std::uint8_t, 16> bytes) noexcept;
-  static IpAddress unspecified(Family family) noexcept;
+  static constexpr IpAddress v6(std::span<const std::uint8_t, 16> bytes) noexcept {
+    return {Family::kIpv6, bytes};
+  }
+  static constexpr IpAddress unspecified(Family family) noexcept { return {family, {}}; }
   static std::optional<IpAddress> parse(std::string_view text);
 
   Family family() const noexcept { return family_; }
@@ -49,6 +57,11 @@ class IpAddress {
   auto operator<=>(const IpAddress&) const = default;
 
  private:
+  constexpr IpAddress(Family family, std::span<const std::uint8_t> bytes) noexcept
+      : family_(family) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+  }
+
   Family family_ = Family::kIpv4;
   std::array<std::uint8_t, 16> bytes_{};  // IPv4: the first four, the rest zero
 };
