@@ -136,7 +136,7 @@ void Loop::run_protocol() noexcept {
       CaptureNote note;
       if (datagram.peer != kNoPeer) note.peer = tables_.peers[datagram.peer].name;
       if (datagram.verdict != packet::SendVerdict::kSent) {
-        note.dropped = DropReason::kSendRefused;
+        note.dropped = reason_of_unsent(datagram.verdict);
         tables_.drops.count(*note.dropped, datagram.bytes, packet::Direction::kOut,
                             &datagram.remote, tables_.now);
       } else if (datagram.peer != kNoPeer) {

@@ -12,6 +12,20 @@ namespace vpntun::dataplane {
 using packet::Direction;
 using packet::SendVerdict;
 
+DropReason reason_of_unsent(SendVerdict verdict) noexcept {
+  switch (verdict) {
+    case SendVerdict::kTooBig:
+      return DropReason::kTooBig;
+    case SendVerdict::kWouldBlock:
+    case SendVerdict::kQueueFull:
+      return DropReason::kQueueFull;
+    case SendVerdict::kSent:
+    case SendVerdict::kRefused:
+      break;
+  }
+  return DropReason::kSendRefused;
+}
+
 Outbound::Outbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
                    packet::OutsidePort& outside)
     : tables_(tables), transport_(transport), inside_(inside), outside_(outside) {}
@@ -142,19 +156,10 @@ bool Outbound::flush() noexcept {
 
 // A packet that is not tried again: counted as sent, or dropped.
 void Outbound::settle(const packet::Packet& packet) noexcept {
-  switch (packet.verdict) {
-    case SendVerdict::kSent:
-      tables_.count_tx(packet, true);
-      tables_.captures.outer(packet, Direction::kOut,
-                             {.pair = packet.pair, .peer = tables_.peers[packet.peer].name});
-      return;
-    case SendVerdict::kTooBig:
-      return drop(DropReason::kTooBig, packet);
-    case SendVerdict::kRefused:
-      return drop(DropReason::kSendRefused, packet);
-    case SendVerdict::kWouldBlock:
-      return drop(DropReason::kQueueFull, packet);
-  }
+  if (packet.verdict != SendVerdict::kSent) return drop(reason_of_unsent(packet.verdict), packet);
+  tables_.count_tx(packet, true);
+  tables_.captures.outer(packet, Direction::kOut,
+                         {.pair = packet.pair, .peer = tables_.peers[packet.peer].name});
 }
 
 void Outbound::settle_oversize(const packet::Packet& packet) noexcept {

@@ -15,6 +15,9 @@
 
 namespace vpntun::dataplane {
 
+// Why a datagram is lost that the outside did not send, and that is not tried again.
+DropReason reason_of_unsent(packet::SendVerdict verdict) noexcept;
+
 class Outbound {
  public:
   enum class Result {

@@ -60,7 +60,7 @@ void Wireguard::set_peers(std::span<const wg::PeerSettings> keys) {
   for (std::size_t id = 0; id < former.size(); ++id) {
     if (former[id] == kNoPeer || index_of_[id] != kNoPeer) continue;
     device_.remove(static_cast<wg::PeerId>(id));
-    staging_.take(static_cast<wg::PeerId>(id));
+    drop_staged(static_cast<wg::PeerId>(id), std::nullopt);
   }
   released_.reserve(keys.size());
 }
@@ -169,7 +169,8 @@ void Wireguard::take_events() noexcept {
     const PeerIndex peer = index_of(event->peer);
     if (peer == kNoPeer) continue;
     if (event->kind == wg::EventKind::kKeypairReady) released_.push_back(event->peer);
-    if (event->kind == wg::EventKind::kHandshakeGivenUp) give_up(peer);
+    if (event->kind == wg::EventKind::kHandshakeGivenUp)
+      drop_staged(event->peer, tables_.peers[peer].endpoint);
     note(peer, event->kind == wg::EventKind::kAnswerRefused     ? &Handshakes::answer_refused
                : event->kind == wg::EventKind::kPeerClockBehind ? &Handshakes::clock_behind
                                                                 : nullptr);
@@ -188,11 +189,10 @@ void Wireguard::note(PeerIndex index, Instant Handshakes::*date) noexcept {
   tables_.announce(index);
 }
 
-void Wireguard::give_up(PeerIndex index) noexcept {
-  const Peer& peer = tables_.peers[index];
-  for (const auto& packet : staging_.take(peer.id))
+void Wireguard::drop_staged(wg::PeerId id, const std::optional<Endpoint>& endpoint) noexcept {
+  for (const auto& packet : staging_.take(id))
     tables_.drops.count(DropReason::kNoSession, packet, packet::Direction::kOut,
-                        peer.endpoint ? &*peer.endpoint : nullptr, tables_.now);
+                        endpoint ? &*endpoint : nullptr, tables_.now);
 }
 
 PeerIndex Wireguard::next_released() noexcept {

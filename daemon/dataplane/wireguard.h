@@ -50,7 +50,7 @@ class Wireguard final : public Transport {
   void take_events() noexcept;
   // Sets that date, and what the device knows of the peer's handshakes, for whoever shows it.
   void note(PeerIndex peer, Instant Handshakes::*date = nullptr) noexcept;
-  void give_up(PeerIndex peer) noexcept;
+  void drop_staged(wg::PeerId id, const std::optional<Endpoint>& endpoint) noexcept;
   PeerIndex index_of(wg::PeerId id) const noexcept;
 
   Tables& tables_;

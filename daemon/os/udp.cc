@@ -210,7 +210,8 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
     } else if (error_number == EAGAIN) {
       for (; next < batch.size(); ++next) batch[next].verdict = SendVerdict::kWouldBlock;
     } else if (error_number == ENOBUFS) {  // the device's queue is full, and has dropped it
-      for (std::size_t left = run; left > 0; --left) refuse(batch[next++], error_number);
+      for (std::size_t left = run; left > 0; --left)
+        batch[next++].verdict = SendVerdict::kQueueFull;
     } else if (error_number != EINTR &&
                // Perhaps not about this packet but about an earlier one, which is not always seen:
                // the kernel queues what ICMP says before it lets a call fail for it. That nobody
@@ -266,6 +267,8 @@ void UdpSocket::settle_refused(Packet& packet, int error_number) noexcept {
     packet.path_mtu = path_mtu(packet.remote);
   } else if (error_number == EAGAIN) {
     packet.verdict = SendVerdict::kWouldBlock;
+  } else if (error_number == ENOBUFS) {
+    packet.verdict = SendVerdict::kQueueFull;
   } else {
     refuse(packet, error_number);
   }

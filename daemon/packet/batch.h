@@ -29,7 +29,8 @@ enum class SendVerdict : std::uint8_t {
   kSent,
   kTooBig,      // larger than the path allows; Packet::path_mtu tells
   kRefused,     // the kernel refused it (no route, firewall, malformed)
-  kWouldBlock,  // the socket's or device's queue is full
+  kWouldBlock,  // the socket's or device's queue is full; there may be room later
+  kQueueFull,   // a queue behind the socket was full; what did not fit is lost
 };
 
 struct Packet {

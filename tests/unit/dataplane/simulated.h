@@ -100,6 +100,7 @@ class SimulatedOutside final : public packet::OutsidePort {
   std::uint32_t path_mtu = 0;   // of the outer packet; 0: all fit
   bool tell_path_mtu = true;
   bool refuse = false;
+  bool lose = false;  // behind the socket
 
   int fd() const noexcept override { return -1; }
   packet::Reading receive(packet::Batch& batch) noexcept override {
@@ -120,6 +121,7 @@ class SimulatedOutside final : public packet::OutsidePort {
   packet::SendVerdict judge(packet::Packet& packet) noexcept {
     const std::size_t outer = packet.bytes.size() + (packet.remote.address.is_v4() ? 28 : 48);
     if (refuse) return packet::SendVerdict::kRefused;
+    if (lose) return packet::SendVerdict::kQueueFull;
     if (path_mtu != 0 && outer > path_mtu && !packet.may_be_cut) {
       packet.path_mtu = tell_path_mtu ? path_mtu : 0;
       return packet::SendVerdict::kTooBig;

@@ -174,6 +174,15 @@ TEST_F(Tun, WhatTheKernelRefusesIsCounted) {
   EXPECT_EQ(sim.traffic_of(0).tx_packets, 0u);
 }
 
+TEST_F(Tun, WhatAQueueBehindTheSocketLosesIsNotTriedAgain) {
+  sim.outside.lose = true;
+  sim.from_inside(ip_packet("192.168.53.99", "192.168.60.101"));
+  expect_only(DropReason::kQueueFull);
+  sim.outside.lose = false;
+  sim.from_inside(ip_packet("192.168.53.99", "192.168.60.101"));
+  EXPECT_EQ(sim.outside.sent.size(), 1u);
+}
+
 TEST_F(Tun, WhatTheInterfaceRefusesIsCounted) {
   const Bytes packet = ip_packet("192.168.60.101", "192.168.53.99");
   sim.inside.verdict = SendVerdict::kRefused;

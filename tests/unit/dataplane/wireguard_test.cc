@@ -261,6 +261,14 @@ TEST_F(WireguardTest, CountsWhatWaitedInVain) {
   EXPECT_GT(client->tables.peers[0].record->handshakes().attempts, 10u);
 }
 
+TEST_F(WireguardTest, CountsWhatWaitedForAPeerThatIsRemoved) {
+  meet();
+  for (int i = 0; i < 3; ++i) client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  EXPECT_EQ(client->drops(DropReason::kNoSession), 0u);
+  client->set_peers({});
+  EXPECT_EQ(client->drops(DropReason::kNoSession), 3u);
+}
+
 TEST_F(WireguardTest, AHandshakeEndsAlsoWhenEndpointsTakeTurns) {
   meet();
   client->send(ip_packet("192.168.53.99", "192.168.53.98"));

@@ -360,6 +360,26 @@ TEST_F(Pair, PeersAreReplacedWhileRunningAndKeepTheirCounters) {
     EXPECT_EQ(std::get<PeerNews>(event).peer, 1u);  // by its index of now
 }
 
+TEST(Worker, AHandshakeThatFindsAFullQueueIsCountedAsThat) {
+  auto [kernel, inside] = wire();
+  auto [network, outside] = wire();
+  const Bytes packet = ip_packet("10.1.0.1", "10.1.0.2");
+  while (::send(outside.get(), packet.data(), packet.size(), MSG_NOSIGNAL) >= 0) continue;
+  ASSERT_EQ(errno, EAGAIN);
+  WorkerOptions options;
+  options.encrypted = true;
+  Worker worker(std::make_unique<WireInside>(std::move(inside)),
+                std::make_unique<WireOutside>(std::move(outside), "10.0.2.8:9090"), options);
+  PeerConfig peer = configured("right", "10.0.2.8:9090", {"10.1.0.2/32"});
+  peer.keys.public_key = crypto::public_key_of(crypto::SecretKey::generate_private());
+  worker.set_private_key(crypto::SecretKey::generate_private());
+  worker.set_peers({peer});
+  worker.start();
+  write_packet(kernel, packet);
+  ASSERT_TRUE(eventually([&] { return !worker.snapshot().drops.empty(); }));
+  EXPECT_EQ(worker.snapshot().drops[0].reason, DropReason::kQueueFull);
+}
+
 TEST_F(Pair, StopMayBeCalledTwice) {
   left->stop();
   left->stop();

@@ -150,6 +150,23 @@ TEST_F(UdpTest, APacketTheKernelRefusesDoesNotStopTheOthers) {
   }));
 }
 
+TEST_F(UdpTest, WhatAFullQueueOfTheInterfaceDropsIsNoRefusal) {
+  for (const char* to : {"10.9.0.2:4000", "[fd00:9::2]:4000"}) {
+    send_one(endpoint(to));
+    ASSERT_TRUE(arrival()) << "the way is resolved";
+  }
+  ASSERT_EQ(std::system("tc qdisc add dev left root tbf rate 80bit burst 1600 limit 1600"), 0);
+  for (const char* to : {"10.9.0.2:4000", "[fd00:9::2]:4000"}) {
+    for (int i = 0; i < 3; ++i)
+      EXPECT_NE(send_one(endpoint(to), {}, 1000).verdict, SendVerdict::kRefused);
+    Batch run;
+    for (int i = 0; i < 3; ++i) run.append(1000).remote = endpoint(to);
+    here().send(run);
+    for (const packet::Packet& packet : run.packets())
+      EXPECT_EQ(packet.verdict, SendVerdict::kQueueFull) << to;
+  }
+}
+
 TEST_F(UdpTest, AnOversizePacketIsRefusedWithThePathMtu) {
   for (const auto& [to, destination, headers] :
        {std::tuple("10.9.0.2:4000", "10.9.0.2/32", 28u),
