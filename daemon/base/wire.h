@@ -4,14 +4,16 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace vpntun {
 
 template <std::unsigned_integral T>
 constexpr T load_be(const std::uint8_t* p) noexcept {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = (value << 8) | p[i];
-  return static_cast<T>(value);
+  return [p]<std::size_t... i>(std::index_sequence<i...>) {
+    return static_cast<T>((... | (std::uint64_t{p[i]} << (8 * (sizeof(T) - 1 - i)))));
+  }
+  (std::make_index_sequence<sizeof(T)>{});
 }
 
 template <std::unsigned_integral T>
