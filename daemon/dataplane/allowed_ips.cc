@@ -1,118 +1,147 @@
 #include "dataplane/allowed_ips.h"
 
 #include <algorithm>
-#include <bit>
+#include <limits>
+#include <map>
 #include <utility>
 
 #include "base/wire.h"
 
 namespace vpntun::dataplane {
+namespace {
 
-AllowedIps::Key AllowedIps::key_of(std::span<const std::uint8_t> address) noexcept {
-  if (address.size() == 4) return {std::uint64_t{load_be<std::uint32_t>(address.data())} << 32, 0};
-  return {load_be<std::uint64_t>(address.data()), load_be<std::uint64_t>(address.data() + 8)};
+template <class Key>
+constexpr Key kGreatest = std::numeric_limits<Key>::max();
+
+// How many of the sorted keys are less: all are compared, which is faster than a search that jumps.
+template <class Key, std::size_t kSize>
+std::size_t count_less(const std::array<Key, kSize>& sorted, Key key) noexcept {
+  unsigned count = 0;
+  for (const Key each : sorted) count += each < key ? 1 : 0;
+  return count;
 }
 
-AllowedIps::Key AllowedIps::masked(const Key& key, unsigned length) noexcept {
-  if (length == 0) return {};
-  if (length < 64) return {key.high & (~std::uint64_t{0} << (64 - length)), 0};
-  if (length == 64) return {key.high, 0};
-  if (length < 128) return {key.high, key.low & (~std::uint64_t{0} << (128 - length))};
-  return key;
+std::size_t nodes_for(std::size_t count, std::size_t places) {
+  return (count + places - 1) / places;
 }
 
-unsigned AllowedIps::common_bits(const Key& a, const Key& b) noexcept {
-  if (a.high != b.high) return static_cast<unsigned>(std::countl_zero(a.high ^ b.high));
-  return 64 + static_cast<unsigned>(std::countl_zero(a.low ^ b.low));
+template <class Node>
+Node free_node() {
+  Node node{};
+  node.last.fill(kGreatest<typename decltype(node.last)::value_type>);
+  return node;
 }
 
-unsigned AllowedIps::bit(const Key& key, unsigned position) noexcept {
-  return position < 64 ? static_cast<unsigned>((key.high >> (63 - position)) & 1)
-                       : static_cast<unsigned>((key.low >> (127 - position)) & 1);
+// The last of every `size` of them, and the last of the rest.
+template <class Key>
+std::vector<Key> last_of_every(std::size_t size, const std::vector<Key>& all) {
+  std::vector<Key> last;
+  for (std::size_t i = 0; i < all.size(); i += size)
+    last.push_back(all[std::min(i + size, all.size()) - 1]);
+  return last;
 }
 
-void AllowedIps::insert(const IpPrefix& prefix, PeerIndex peer) {
-  Trie& trie = prefix.address.is_v4() ? v4_ : v6_;
-  trie.insert(masked(key_of(prefix.address.bytes()), prefix.length),
-              static_cast<std::uint8_t>(prefix.length), peer);
+}  // namespace
+
+template <class Key>
+auto AllowedIps::Column<Key>::block(Key address, unsigned length, std::uint32_t found) noexcept
+    -> Block {
+  const Key host = length < std::numeric_limits<Key>::digits ? kGreatest<Key> >> length : 0;
+  return {address & ~host, address | host, found};
 }
 
-void AllowedIps::remove_peer(PeerIndex peer) {
-  v4_.remove_peer(peer);
-  v6_.remove_peer(peer);
+// Goes along all blocks by their beginnings, the outer before the inner, and keeps those that it is
+// inside of. Wherever one begins or ends, the range so far was the innermost's.
+template <class Key>
+auto AllowedIps::Column<Key>::ranges_of(std::vector<Block> blocks) -> std::vector<Range> {
+  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
+    return a.first != b.first ? a.first < b.first : a.last > b.last;
+  });
+  std::vector<Range> ranges;
+  const auto end_range = [&ranges](Key last, std::uint32_t found) {
+    if (!ranges.empty() && ranges.back().last >= last) return;  // nothing is left for it
+    if (!ranges.empty() && ranges.back().found == found)
+      ranges.back().last = last;
+    else
+      ranges.push_back({last, found});
+  };
+  std::vector<Block> inside{{0, kGreatest<Key>, kNoPeer}};
+  const auto leave = [&] {
+    end_range(inside.back().last, inside.back().found);
+    inside.pop_back();
+  };
+  for (const Block& block : blocks) {
+    while (inside.back().last < block.first) leave();
+    if (block.first != 0) end_range(block.first - 1, inside.back().found);
+    inside.push_back(block);
+  }
+  while (!inside.empty()) leave();
+  return ranges;
+}
+
+template <class Key>
+AllowedIps::Column<Key>::Column(std::vector<Block> blocks) {
+  const std::vector<Range> ranges = ranges_of(std::move(blocks));
+  std::vector<Key> last;  // of each range, then of each node of the level below
+  leaves_.assign(nodes_for(ranges.size(), kRanges), free_node<Leaf>());
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    Leaf& leaf = leaves_[i / kRanges];
+    if (i % kRanges < leaf.last.size()) leaf.last[i % kRanges] = ranges[i].last;
+    leaf.found[i % kRanges] = ranges[i].found;
+    last.push_back(ranges[i].last);
+  }
+  last = last_of_every(kRanges, last);
+  while (last.size() > 1) {
+    std::vector<Branch> level(nodes_for(last.size(), kWays), free_node<Branch>());
+    for (std::size_t i = 0; i < last.size(); ++i)
+      if (i % kWays < kKeys) level[i / kWays].last[i % kWays] = last[i];
+    last = last_of_every(kWays, last);
+    levels_.insert(levels_.begin(), std::move(level));
+  }
+}
+
+template <class Key>
+std::uint32_t AllowedIps::Column<Key>::find(Key key) const noexcept {
+  std::size_t node = 0;
+  for (const auto& level : levels_) node = node * kWays + count_less(level[node].last, key);
+  const Leaf& leaf = leaves_[node];
+  return leaf.found[count_less(leaf.last, key)];
+}
+
+AllowedIps::AllowedIps(std::span<const AllowedIp> all) {
+  using Whole = Column<std::uint32_t>;
+  using Half = Column<std::uint64_t>;
+  std::vector<Whole::Block> v4;
+  std::vector<Half::Block> v6;
+  std::map<std::uint64_t, std::vector<Half::Block>> longer;  // than /64, by their first halves
+  for (const auto& [prefix, peer] : all) {
+    const std::uint8_t* bytes = prefix.address.bytes().data();
+    if (prefix.address.is_v4())
+      v4.push_back(Whole::block(load_be<std::uint32_t>(bytes), prefix.length, peer));
+    else if (prefix.length <= 64)
+      v6.push_back(Half::block(load_be<std::uint64_t>(bytes), prefix.length, peer));
+    else
+      longer[load_be<std::uint64_t>(bytes)].push_back(
+          Half::block(load_be<std::uint64_t>(bytes + 8), prefix.length - 64, peer));
+  }
+  v4_ = Whole(std::move(v4));
+  v6_ = Half(v6);
+  if (longer.empty()) return;
+  v6_halves_.reserve(longer.size());
+  for (auto& [half, blocks] : longer) {
+    blocks.insert(blocks.begin(), Half::block(0, 0, v6_.find(half)));  // what is around them
+    v6.push_back(Half::block(half, 64, kColumn + static_cast<std::uint32_t>(v6_halves_.size())));
+    v6_halves_.emplace_back(std::move(blocks));
+  }
+  v6_ = Half(std::move(v6));
 }
 
 PeerIndex AllowedIps::lookup(std::span<const std::uint8_t> address) const noexcept {
-  return address.size() == 4 ? v4_.lookup(key_of(address), 32) : v6_.lookup(key_of(address), 128);
-}
-
-std::size_t AllowedIps::size() const noexcept {
-  return v4_.prefixes + v6_.prefixes;
-}
-
-std::uint32_t AllowedIps::Trie::add(const Key& key, std::uint8_t length, PeerIndex peer) {
-  Node node;
-  node.key = key;
-  node.length = length;
-  node.peer = peer;
-  nodes.push_back(node);
-  return static_cast<std::uint32_t>(nodes.size() - 1);
-}
-
-// Links are found by index again after add(), which moves the nodes.
-void AllowedIps::Trie::insert(const Key& key, std::uint8_t length, PeerIndex peer) {
-  std::uint32_t parent = kNone;
-  unsigned side = 0;
-  std::uint32_t current = root;
-  unsigned common = 0;
-  while (current != kNone) {
-    const Node& node = nodes[current];
-    common = std::min({common_bits(key, node.key), unsigned{length}, unsigned{node.length}});
-    if (common < node.length || node.length == length) break;
-    parent = current;
-    side = bit(key, node.length);
-    current = node.child[side];
-  }
-
-  std::uint32_t added = current;
-  if (current == kNone) {
-    added = add(key, length, peer);
-  } else if (common == nodes[current].length) {  // the same prefix
-    prefixes -= nodes[current].peer == kNoPeer ? 0 : 1;
-    nodes[current].peer = peer;
-  } else if (common == length) {  // the new prefix holds the node's
-    added = add(key, length, peer);
-    nodes[added].child[bit(nodes[current].key, length)] = current;
-  } else {
-    const std::uint32_t leaf = add(key, length, peer);
-    added = add(masked(key, common), static_cast<std::uint8_t>(common), kNoPeer);
-    nodes[added].child[bit(key, common)] = leaf;
-    nodes[added].child[bit(nodes[current].key, common)] = current;
-  }
-  ++prefixes;
-  (parent == kNone ? root : nodes[parent].child[side]) = added;
-}
-
-PeerIndex AllowedIps::Trie::lookup(const Key& key, std::uint8_t bits) const noexcept {
-  PeerIndex best = kNoPeer;
-  std::uint32_t current = root;
-  while (current != kNone) {
-    const Node& node = nodes[current];
-    if (masked(key, node.length) != node.key) break;
-    if (node.peer != kNoPeer) best = node.peer;
-    if (node.length == bits) break;
-    current = node.child[bit(key, node.length)];
-  }
-  return best;
-}
-
-// Builds the trie anew from what is left: removing is rare, and nothing empty stays behind.
-void AllowedIps::Trie::remove_peer(PeerIndex peer) {
-  const std::vector<Node> old = std::exchange(nodes, {});
-  root = kNone;
-  prefixes = 0;
-  for (const Node& node : old)
-    if (node.peer != kNoPeer && node.peer != peer) insert(node.key, node.length, node.peer);
+  if (address.size() == 4) return v4_.find(load_be<std::uint32_t>(address.data()));
+  const std::uint32_t found = v6_.find(load_be<std::uint64_t>(address.data()));
+  const std::uint32_t column = found - kColumn;  // of a peer and of nobody: beyond all columns
+  if (column >= v6_halves_.size()) return found;
+  return v6_halves_[column].find(load_be<std::uint64_t>(address.data() + 8));
 }
 
 }  // namespace vpntun::dataplane

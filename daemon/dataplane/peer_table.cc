@@ -37,6 +37,7 @@ void PeerRecord::set_refused(const Refused& refused) {
 PeerTable::PeerTable(std::span<const PeerConfig> peers,
                      std::span<const std::shared_ptr<PeerRecord>> records) {
   peers_.reserve(peers.size());
+  std::vector<AllowedIp> allowed;
   for (std::size_t i = 0; i < peers.size(); ++i) {
     Peer peer;
     peer.name = peers[i].name;
@@ -45,8 +46,9 @@ PeerTable::PeerTable(std::span<const PeerConfig> peers,
     peer.record = records[i];
     peers_.push_back(std::move(peer));
     for (const IpPrefix& prefix : peers[i].allowed_ips)
-      allowed_ips_.insert(prefix, static_cast<PeerIndex>(i));
+      allowed.push_back({prefix, static_cast<PeerIndex>(i)});
   }
+  allowed_ips_ = AllowedIps(allowed);
 }
 
 void PeerTable::follow(const PeerTable& former, std::span<const PeerIndex> places, Instant now) {
