@@ -163,6 +163,26 @@ std::string traffic_text(const TunnelInfo& tunnel, const RatesByName* rates) {
       direction("sent", tunnel.traffic.tx_bytes, tunnel.traffic.tx_packets, &Rates::tx));
 }
 
+// "tso4 tso6 udp-gro, off: uso4 uso6 (why), off: udp-segment (why)".
+std::string offloads_text(const TunnelInfo& tunnel) {
+  std::string out;
+  std::vector<std::pair<std::string, std::string>> off;  // why, and the names of those
+  for (const OffloadInfo& offload : tunnel.offloads) {
+    const std::string& why = offload.reason.text;
+    const auto same = std::ranges::find(off, why, [](const auto& entry) { return entry.first; });
+    if (offload.on)
+      out += (out.empty() ? "" : " ") + offload.name;
+    else if (same != off.end())
+      same->second += ' ' + offload.name;
+    else
+      off.emplace_back(why, offload.name);
+  }
+  for (const auto& [why, names] : off)
+    out += fmt::format("{}off: {}{}", out.empty() ? "" : ", ", names,
+                       why.empty() ? "" : " (" + why + ")");
+  return out;
+}
+
 std::string drop_text(const DropInfo& drop, std::uint64_t now_usec) {
   std::string what = drop.text.empty() ? drop.reason : drop.text;
   if (what.ends_with('.')) what.pop_back();
@@ -219,6 +239,7 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
     fields.add("Mark", fmt::format("{:#x} on the tunnel's own datagrams", tunnel.fwmark));
   if (!tunnel.kill_switch.empty() && tunnel.kill_switch != "off")
     fields.add("Kill switch", tunnel.kill_switch);
+  fields.add("Offloads", offloads_text(tunnel));
   fields.add("Traffic", traffic_text(tunnel, rates));
   for (const DropInfo& drop : tunnel.drops)
     fields.add("Dropped", drop_text(drop, now_usec), Colour::kYellow);

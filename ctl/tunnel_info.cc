@@ -63,6 +63,11 @@ DropInfo drop_of(const json& value) {
           number(value, "last-usec")};
 }
 
+OffloadInfo offload_of(const json& value) {
+  return {
+      text(value, "name"), flag(value, "on", false), {text(value, "reason"), text(value, "text")}};
+}
+
 PeerInfo peer_of(const json& value) {
   PeerInfo peer;
   peer.name = text(value, "name");
@@ -119,6 +124,7 @@ TunnelInfo tunnel_of(const json& value) {
   tunnel.fwmark = number(value, "fwmark");
   tunnel.table = number(value, "table");
   tunnel.kill_switch = text(value, "kill-switch");
+  tunnel.offloads = list(value, "offloads", offload_of);
   return tunnel;
 }
 

@@ -29,6 +29,12 @@ struct DropInfo {
   std::uint64_t last_usec = 0;
 };
 
+struct OffloadInfo {
+  std::string name;
+  bool on = false;
+  Reason reason;  // why it is off
+};
+
 struct PeerInfo {
   std::string name;
   std::string configured_endpoint;  // empty: learned
@@ -82,6 +88,7 @@ struct TunnelInfo {
   std::uint64_t fwmark = 0;  // 0: none
   std::uint64_t table = 0;   // 0: the main one
   std::string kill_switch;   // empty: an older daemon
+  std::vector<OffloadInfo> offloads;
 
   bool running() const { return state == "running" || state == "reloading"; }
   bool encrypted() const { return encryption == "wireguard"; }

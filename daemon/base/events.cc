@@ -23,6 +23,7 @@ constexpr auto kEvents = std::to_array<EventInfo>({
     {kPeerRefused, "peer-refused", "0bad2eaed8ef42989aa22a91a626e8eb", kNotice, true},
     {kNameResolved, "name-resolved", "124a9d45b19046418271054a28ab350e", kNotice, true},
     {kNameFailed, "name-failed", "835a7a7d6da14e2ba552c4b633862ef6", kWarning, true},
+    {kOffloadLost, "offload-lost", "886aa0df2a1a477b9c7cd7f44718a54e", kInfo, false},
     {kInterfaceDeleted, "interface-deleted", "394956e7ef9b4fd59a67298a16919f9d", kError, false},
     {kDataPathStuck, "data-path-stuck", "5cfa94b312d74abf81818fa0bf256109", kError, false},
     {kReloaded, "reloaded", "349181e9e7f64b6d9d054c26d409b94f", kNotice, false},

@@ -42,6 +42,7 @@ enum class Event : std::uint8_t {
   kPeerRefused,    // by ICMP
   kNameResolved,
   kNameFailed,
+  kOffloadLost,
   kInterfaceDeleted,
   kDataPathStuck,
   kReloaded,

@@ -40,7 +40,8 @@ SessionObject::Shown SessionObject::shown() {
               now.mtu_derivation,
               {},
               now.health,
-              now.reason};
+              now.reason,
+              now.offloads};
   for (const session::PeerStatus& peer : now.peers) shown.peers.push_back(peer.name);
   return shown;
 }
@@ -64,6 +65,7 @@ void SessionObject::session_changed() {
   compare("Ready", before.ready, shown_.ready);
   compare("MTU", before.mtu, shown_.mtu);
   compare("MTUDerivation", before.mtu_derivation, shown_.mtu_derivation);
+  compare("Offloads", before.offloads, shown_.offloads);
   compare("Peers", before.peers, shown_.peers);
   if (before.health != shown_.health || before.reason != shown_.reason)
     for (const char* property : {"Health", "ReasonCode", "ReasonText"})
@@ -124,6 +126,13 @@ std::string SessionObject::Encryption() {
 
 std::string SessionObject::MTUDerivation() {
   return escaped(status_.now().mtu_derivation);
+}
+
+std::map<std::string, bool> SessionObject::Offloads() {
+  std::map<std::string, bool> offloads;
+  for (const packet::OffloadState& state : status_.now().offloads)
+    offloads[std::string(to_string(state.kind))] = state.on();
+  return offloads;
 }
 
 std::vector<sdbus::ObjectPath> SessionObject::Peers() {

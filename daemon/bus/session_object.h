@@ -54,6 +54,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
   std::uint16_t ListenPort() override { return status_.now().listen_port; }
   std::uint32_t MTU() override { return status_.now().mtu; }
   std::string MTUDerivation() override;
+  std::map<std::string, bool> Offloads() override;
   std::vector<sdbus::ObjectPath> Peers() override;
   std::string Health() override;
   std::string ReasonCode() override { return status_.now().reason.code; }
@@ -79,6 +80,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
     std::vector<std::string> peers;
     vpntun::Health health = vpntun::Health::kUnknown;
     Reason reason;
+    packet::OffloadStates offloads;
   };
   Shown shown();
   void if_allowed(std::string_view method, sdbus::Result<Dictionary>&& result,

@@ -95,6 +95,14 @@ Item item_of(const session::DropStatus& drop) {
           {"last-usec", drop.last_usec}};
 }
 
+Item item_of(const packet::OffloadState& offload) {
+  const Reason reason = packet::reason_of(offload);
+  return {{"name", std::string(to_string(offload.kind))},
+          {"on", offload.on()},
+          {"reason", fit(reason.code)},
+          {"text", fit(reason.text)}};
+}
+
 Item item_of(const session::PeerStatus& peer) {
   std::vector<std::string> allowed_ips;
   for (const IpPrefix& prefix : peer.allowed_ips) allowed_ips.push_back(prefix.to_string());
@@ -184,6 +192,7 @@ Dictionary to_dictionary(const session::Status& status) {
       {"fwmark", sdbus::Variant(status.fwmark)},
       {"table", sdbus::Variant(status.table)},
       {"kill-switch", text(word_of(status.kill_switch))},
+      {"offloads", list_of(status.offloads)},
       {"health", text(to_string(status.health))},
       {"reason", sdbus::Variant(to_dictionary(status.reason))},
       {"findings", list_of(status.findings)},

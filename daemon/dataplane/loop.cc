@@ -57,6 +57,12 @@ Loop::Loop(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::O
   watch(EPOLL_CTL_ADD, commands_.fd(), EPOLLIN, kMailReady);
 }
 
+packet::OffloadStates Loop::offloads() const {
+  packet::OffloadStates offloads = inside_->offloads();
+  for (const packet::OffloadState& state : outside_->offloads()) offloads.push_back(state);
+  return offloads;
+}
+
 void Loop::watch(int operation, int fd, std::uint32_t events, std::uint64_t source) noexcept {
   epoll_event event{};
   event.events = events;

@@ -83,6 +83,8 @@ class Loop {
 
   Mailbox<Command>& commands() noexcept { return commands_; }
   Mailbox<Notice>& notices() noexcept { return notices_; }
+  // Of both ports; any thread.
+  packet::OffloadStates offloads() const;
   // Only its counters, from other threads.
   const Tables& tables() const noexcept { return tables_; }
 

@@ -133,6 +133,7 @@ Snapshot Worker::snapshot() const {
   Snapshot snapshot;
   snapshot.traffic = loop_->tables().traffic.read();
   snapshot.drops = loop_->tables().drops.read(loop_->tables().frames);
+  snapshot.offloads = loop_->offloads();
   for (const auto& record : records_)
     snapshot.peers.push_back(
         {record->traffic.read(), record->endpoint(), record->handshakes(), record->refused()});

@@ -51,6 +51,7 @@ struct Snapshot {
     std::optional<Refused> refused;
   };
   std::vector<PeerState> peers;  // in the order of set_peers
+  packet::OffloadStates offloads;
 };
 
 class Loop;

@@ -27,9 +27,17 @@ std::size_t run_length(packet::Batch& batch, std::size_t first, std::size_t end)
 
 }  // namespace
 
+void DatagramWriter::lose_segments(int error_number) noexcept {
+  segments_.store({.kind = packet::OffloadKind::kUdpSegment,
+                   .is = packet::OffloadState::Is::kRefused,
+                   .error_number = error_number},
+                  std::memory_order_relaxed);
+}
+
 std::size_t DatagramWriter::prepare(packet::Batch& batch, std::size_t first, Family socket_family,
                                     bool gather) noexcept {
   const std::size_t end = std::min(batch.size(), first + packet::kBatchSize);
+  gather = gather && segments().on();
   std::size_t count = 0;
   for (std::size_t next = first; next < end; ++count) {
     const packet::Packet& packet = batch[next];

@@ -22,6 +22,10 @@
 namespace vpntun::os {
 namespace {
 
+using packet::OffloadKind;
+using packet::OffloadState;
+using packet::OffloadStates;
+
 constexpr const char* kDevice = "/dev/net/tun";
 constexpr unsigned kDeviceMajor = 10;   // MISC_MAJOR
 constexpr unsigned kDeviceMinor = 200;  // TUN_MINOR in linux/miscdevice.h
@@ -95,36 +99,41 @@ constexpr unsigned kUdp4Segments = 0x20;  // TUN_F_USO4
 constexpr unsigned kUdp6Segments = 0x40;  // TUN_F_USO6
 
 // Says into which superpackets the kernel may leave packets for us. The descriptor has
-// IFF_VNET_HDR.
-std::vector<TunOffload> set_offloads(int fd, const TunOptions& options) {
+// IFF_VNET_HDR. Those of both families go together: of UDP the kernel takes no other.
+OffloadStates set_offloads(int fd, const TunOptions& options) {
   constexpr unsigned kTcp = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   constexpr unsigned kUdp = kUdp4Segments | kUdp6Segments;
-  std::vector<TunOffload> offloads{{.name = "tun-tcp"}, {.name = "tun-udp"}};
+  OffloadStates offloads;
   unsigned taken = 0;
-  const auto add = [&](TunOffload& offload, bool wanted, unsigned flags) {
-    offload.on = wanted && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | taken | flags) == 0;
-    if (offload.on) taken |= flags;
-    if (!offload.on) offload.reason = wanted ? std::strerror(errno) : "forbidden";
+  const auto add = [&](OffloadKind v4, OffloadKind v6, bool wanted, unsigned flags) {
+    const bool refused = wanted && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | taken | flags) < 0;
+    const int error_number = refused ? errno : 0;
+    if (wanted && !refused) taken |= flags;
+    for (const OffloadKind kind : {v4, v6})
+      offloads.push_back(packet::first_state(kind, wanted, error_number));
   };
-  add(offloads[0], options.tcp_superpackets, kTcp);
-  add(offloads[1], options.udp_superpackets, kUdp);
+  add(OffloadKind::kTso4, OffloadKind::kTso6, options.tcp_superpackets, kTcp);
+  add(OffloadKind::kUso4, OffloadKind::kUso6, options.udp_superpackets, kUdp);
   // A refused call changes nothing; an adopted descriptor may have had more.
   ::ioctl(fd, TUNSETOFFLOAD, taken == 0 ? 0 : TUN_F_CSUM | taken);
   return offloads;
 }
 
-std::vector<TunOffload> no_offloads(const std::string& reason) {
-  return {{.name = "tun-tcp", .reason = reason}, {.name = "tun-udp", .reason = reason}};
+OffloadStates no_offloads(OffloadState::Is why) {
+  return {{.kind = OffloadKind::kTso4, .is = why},
+          {.kind = OffloadKind::kTso6, .is = why},
+          {.kind = OffloadKind::kUso4, .is = why},
+          {.kind = OffloadKind::kUso6, .is = why}};
 }
 
 }  // namespace
 
-Tun::Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind,
-         std::vector<TunOffload> offloads, bool with_header)
+Tun::Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind, OffloadStates offloads,
+         bool with_header)
     : fd_(std::move(fd)), name_(std::move(name)), index_(index), offloads_(std::move(offloads)) {
   const packet::Layer layer = kind == TunKind::kTun ? packet::Layer::kIp : packet::Layer::kEthernet;
   const packet::Coalescer::Mergeable mergeable{
-      .tcp4 = offloads_[0].on, .tcp6 = offloads_[0].on, .udp = offloads_[1].on};
+      .tcp4 = offloads_[0].on(), .tcp6 = offloads_[1].on(), .udp = offloads_[2].on()};
   reader_ = std::make_unique<TunReader>(layer, with_header);
   writer_ = std::make_unique<TunWriter>(layer, with_header, mergeable);
 }
@@ -149,8 +158,8 @@ Tun Tun::open(const std::string& name_pattern, TunKind kind, const TunOptions& o
   const std::string name(request.ifr_name);
   const unsigned index = ::if_nametoindex(name.c_str());
   if (index == 0) throw_errno(errno, fmt::format("find the new interface {}", name));
-  std::vector<TunOffload> offloads =
-      with_header ? set_offloads(fd.get(), options) : no_offloads("forbidden");
+  OffloadStates offloads =
+      with_header ? set_offloads(fd.get(), options) : no_offloads(OffloadState::Is::kForbidden);
   return Tun(std::move(fd), name, index, kind, std::move(offloads), with_header);
 }
 
@@ -176,9 +185,8 @@ Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind,
   if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0)
     throw_errno(errno, "set the mode of a TUN descriptor");
   const bool with_header = (flags & IFF_VNET_HDR) != 0;
-  std::vector<TunOffload> offloads =
-      with_header ? set_offloads(fd.get(), options)
-                  : no_offloads(fmt::format("{} was opened without it", name));
+  OffloadStates offloads =
+      with_header ? set_offloads(fd.get(), options) : no_offloads(OffloadState::Is::kOpenedWithout);
   return Tun(std::move(fd), name, index, kind, std::move(offloads), with_header);
 }
 

@@ -6,8 +6,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "packet/ports.h"
@@ -23,13 +21,6 @@ enum class TunKind { kTun, kTap };
 struct TunOptions {
   bool tcp_superpackets = true;  // TSO, both ways
   bool udp_superpackets = true;  // USO, both ways; Linux 6.2
-};
-
-// Whether one of them is on, and why it is not.
-struct TunOffload {
-  std::string_view name;  // "tun-tcp", "tun-udp"
-  bool on = false;
-  std::string reason{};  // empty when it is on
 };
 
 class Tun final : public packet::InsidePort {
@@ -56,20 +47,20 @@ class Tun final : public packet::InsidePort {
   const std::string& name() const noexcept { return name_; }
   // Interface index, in the namespace it was opened in.
   unsigned index() const noexcept { return index_; }
-  const std::vector<TunOffload>& offloads() const noexcept { return offloads_; }
 
   int fd() const noexcept override { return fd_.get(); }
   [[nodiscard]] packet::Reading receive(packet::Batch& batch) noexcept override;
   void send(packet::Batch& batch) noexcept override;
+  packet::OffloadStates offloads() const override { return offloads_; }
 
  private:
-  Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind, std::vector<TunOffload> offloads,
+  Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind, packet::OffloadStates offloads,
       bool with_header);
 
   UniqueFd fd_;
   std::string name_;
   unsigned index_;
-  std::vector<TunOffload> offloads_;
+  packet::OffloadStates offloads_;
   std::unique_ptr<TunReader> reader_;
   std::unique_ptr<TunWriter> writer_;
 };

@@ -19,6 +19,8 @@
 namespace vpntun::os {
 namespace {
 
+using packet::OffloadKind;
+using packet::OffloadState;
 using packet::Packet;
 using packet::SendVerdict;
 
@@ -66,11 +68,21 @@ void set_options(int fd, Family family, const UdpOptions& options, std::string_v
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discovery, attempted);
   }
   UdpErrors::enable(fd, family, attempted);
-  // Where the kernel knows it: nothing depends on it.
-  const int gather = options.gathers ? 1 : 0;
-  ::setsockopt(fd, SOL_UDP, UDP_GRO, &gather, sizeof(gather));
   if (static_cast<int>(options.mark) != get_option(fd, SOL_SOCKET, SO_MARK))
     set_option(fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), attempted);
+}
+
+// UDP_SEGMENT, which each message asks for: Linux 4.18.
+OffloadState probe_segments(int fd, bool wanted) noexcept {
+  const bool refused = wanted && get_option(fd, SOL_UDP, UDP_SEGMENT) < 0;
+  return packet::first_state(OffloadKind::kUdpSegment, wanted, refused ? errno : 0);
+}
+
+// UDP_GRO: Linux 5.0. Set anew, as an adopted socket may have it.
+OffloadState set_gathering(int fd, bool wanted) noexcept {
+  const int gather = wanted ? 1 : 0;
+  const bool refused = ::setsockopt(fd, SOL_UDP, UDP_GRO, &gather, sizeof(gather)) < 0;
+  return packet::first_state(OffloadKind::kUdpGro, wanted, refused ? errno : 0);
 }
 
 // Unbound. Empty: the kernel does not have the family.
@@ -115,14 +127,15 @@ bool source_may_be_gone(int error_number) noexcept {
 
 }  // namespace
 
-UdpSocket::UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port, bool segments)
+UdpSocket::UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port,
+                     const UdpOptions& options)
     : fd_(std::move(fd)),
       probe_(std::move(probe)),
       family_(family),
       port_(port),
-      segments_(segments),
+      gathers_(set_gathering(fd_.get(), options.gathers)),
       reader_(std::make_unique<DatagramReader>()),
-      writer_(std::make_unique<DatagramWriter>()) {}
+      writer_(std::make_unique<DatagramWriter>(probe_segments(fd_.get(), options.segments))) {}
 
 UdpSocket::UdpSocket(UdpSocket&&) noexcept = default;
 UdpSocket& UdpSocket::operator=(UdpSocket&&) noexcept = default;
@@ -140,8 +153,7 @@ UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
     throw_errno(errno, attempted);
   }
   const std::uint16_t bound = bound_to(fd.get(), attempted).port;
-  return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound,
-                   options.segments);
+  return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound, options);
 }
 
 UdpSocket UdpSocket::adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& options) {
@@ -162,7 +174,7 @@ UdpSocket UdpSocket::adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& o
   set_options(fd.get(), family, options, kAttempted);
   set_buffers(fd.get(), options.buffer_bytes);
   if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) throw_errno(errno, kAttempted);
-  return UdpSocket(std::move(fd), std::move(probe), family, bound.port, options.segments);
+  return UdpSocket(std::move(fd), std::move(probe), family, bound.port, options);
 }
 
 std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {
@@ -193,7 +205,7 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
   std::size_t single = 0;  // packets before this one go in messages of their own
   int retries = 0;
   while (next < batch.size()) {
-    const std::size_t count = writer_->prepare(batch, next, family_, segments_ && next >= single);
+    const std::size_t count = writer_->prepare(batch, next, family_, next >= single);
     if (count == 0) {
       refuse(batch[next++], EAFNOSUPPORT);
       continue;
@@ -223,7 +235,7 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
                                  : 1)) {
       if (run > 1) {
         // Each alone, to learn which packet it is about, and whether it is about any.
-        if (error_number == EIO) segments_ = false;
+        if (error_number == EIO) writer_->lose_segments(error_number);
         single = next + run;
       } else {
         settle_refused(batch[next++], error_number);
@@ -236,6 +248,10 @@ void UdpSocket::send(packet::Batch& batch) noexcept {
 std::span<const packet::Unreachable> UdpSocket::take_unreachable(bool waiting) noexcept {
   if (waiting) errors_.drain(fd_.get());
   return errors_.take();
+}
+
+packet::OffloadStates UdpSocket::offloads() const {
+  return {writer_->segments(), gathers_};
 }
 
 bool UdpSocket::send_cut() noexcept {

@@ -54,9 +54,13 @@ class UdpSocket final : public packet::OutsidePort {
   // its `local` becomes unspecified.
   void send(packet::Batch& batch) noexcept override;
   std::span<const packet::Unreachable> take_unreachable(bool waiting) noexcept override;
+  // udp-segment is lost at the first EIO: a device on the way computes no checksums, or IPsec does
+  // its work there (udp_send_skb() in net/ipv4/udp.c).
+  packet::OffloadStates offloads() const override;
 
  private:
-  UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port, bool segments);
+  UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port,
+            const UdpOptions& options);
   // The verdict of the first packet prepared, which the kernel refused, after a second try: in
   // pieces where it may be cut, or without its source if that may be gone.
   void settle_refused(packet::Packet& packet, int error_number) noexcept;
@@ -67,9 +71,7 @@ class UdpSocket final : public packet::OutsidePort {
   UniqueFd probe_;  // connected to ask for a path MTU; never sends
   Family family_;
   std::uint16_t port_;
-  // The kernel cuts runs of datagrams for us. Until it says EIO: a device on the way cannot compute
-  // checksums (udp_send_skb() in net/ipv4/udp.c).
-  bool segments_;
+  packet::OffloadState gathers_;  // UDP_GRO
   std::unique_ptr<DatagramReader> reader_;
   std::unique_ptr<DatagramWriter> writer_;
   UdpErrors errors_;

@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "packet/batch.h"
+#include "packet/offload_state.h"
 #include "packet/unreachable.h"
 
 namespace vpntun::packet {
@@ -20,7 +21,8 @@ enum class Reading : std::uint8_t {
 };
 
 // What receive() of both appends: packets that lie in the port's own memory, good until its next
-// receive.
+// receive. offloads() of both says what the kernel does for many packets at once, and why not; from
+// any thread.
 
 // Inside: a TUN (IP packets) or TAP (Ethernet frames) interface.
 class InsidePort {
@@ -34,6 +36,7 @@ class InsidePort {
   // Writes every packet, those of a flow in order, and sets each verdict. Changes no packet's
   // bytes. Never blocks.
   virtual void send(Batch& batch) noexcept = 0;
+  virtual OffloadStates offloads() const { return {}; }
 };
 
 // Outside: the UDP socket.
@@ -52,6 +55,7 @@ class OutsidePort {
   virtual std::span<const Unreachable> take_unreachable([[maybe_unused]] bool waiting) noexcept {
     return {};
   }
+  virtual OffloadStates offloads() const { return {}; }
 };
 
 }  // namespace vpntun::packet

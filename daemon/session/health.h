@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "base/tunnel_state.h"
 #include "dataplane/peer.h"
+#include "packet/offload_state.h"
 #include "session/host_config.h"
 
 namespace vpntun::session {
@@ -88,6 +89,7 @@ struct Facts {
   std::string control_failure;              // of the control socket; empty: not wanted, or there
   bool changed_by_wg = false;               // what runs is not what the profile says
   OwnClock own_clock = OwnClock::kNothingKnown;
+  packet::OffloadStates offloads;  // no part of the health
   std::vector<PeerFacts> peers;
 };
 

@@ -67,6 +67,7 @@ Facts Running::facts(const dataplane::Snapshot& snapshot) {
   facts.control_failure = control_failure_;
   facts.own_clock = own_clock(profile_);
   facts.changed_by_wg = before_wg_.has_value();
+  facts.offloads = snapshot.offloads;
   facts.peers = peers_->facts(snapshot);
   for (std::size_t i = 0; i < facts.peers.size(); ++i)
     facts.peers[i].endpoint_through_tunnel = ways_.leads_through_tunnel(i);
@@ -110,6 +111,7 @@ void Running::look_at_peers(Instant now) {
   Shown next = shown_of(seen, assessment, now);
   if (next == shown_) return;
   if (next.health != shown_.health || next.codes != shown_.codes) log_health(assessment);
+  log_lost_offloads(shown_.offloads, next.offloads);
   for (std::size_t i = 0; i < seen.peers.size(); ++i) {
     if (peers_->source_of(i, next.peers[i].endpoint) == EndpointSource::kLearned)
       log_endpoint(seen.peers[i].name, shown_.peers[i].endpoint, next.peers[i].endpoint);

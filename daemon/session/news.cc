@@ -1,5 +1,7 @@
 #include "session/news.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace vpntun::session {
@@ -41,6 +43,17 @@ void log_refused(const PeerFacts& peer, const Shown::Peer& before, const Shown::
       what.obstacle == packet::Obstacle::kProhibited
           ? std::string("prohibited")
           : fmt::format("{} unreachable", to_string(what.obstacle)));
+}
+
+void log_lost_offloads(const packet::OffloadStates& before, const packet::OffloadStates& now) {
+  for (const packet::OffloadState& state : now) {
+    if (state.is != packet::OffloadState::Is::kRefused || std::ranges::count(before, state) != 0)
+      continue;
+    const Reason reason = packet::reason_of(state);
+    log::event(log::Event::kOffloadLost, {.reason = reason.code},
+               "{} is off from now on: {}; packets go one by one", to_string(state.kind),
+               reason.text);
+  }
 }
 
 }  // namespace vpntun::session

@@ -20,4 +20,7 @@ void log_session(const std::string& peer, const Shown::Peer& before, const Shown
 // That ICMP refuses what is sent to it, and who says so.
 void log_refused(const PeerFacts& peer, const Shown::Peer& before, const Shown::Peer& now);
 
+// What the kernel did for many packets at once, and does not any more.
+void log_lost_offloads(const packet::OffloadStates& before, const packet::OffloadStates& now);
+
 }  // namespace vpntun::session

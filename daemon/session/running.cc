@@ -54,6 +54,7 @@ Running::Running(config::Profile profile, service::Loop& loop, service::FdStore 
   const Facts seen = facts(worker_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
   shown_ = shown_of(seen, assessment, loop_.now());
+  log_lost_offloads({}, shown_.offloads);
   // That nothing was heard yet is no news.
   if (assessment.health != Health::kUnknown) log_health(assessment);
   give_back_freed_memory();
@@ -306,6 +307,7 @@ void Running::apply(const config::Profile& next) {
   const Assessment assessment = assess(seen, loop_.now());
   const Shown shown = std::exchange(shown_, shown_of(seen, assessment, loop_.now()));
   if (shown_.health != shown.health || shown_.codes != shown.codes) log_health(assessment);
+  log_lost_offloads(shown.offloads, shown_.offloads);
   plan_look(loop_.now());  // which asks for the names of new peers
   give_back_freed_memory();
 }

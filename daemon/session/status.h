@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/tunnel_state.h"
 #include "config/profile.h"
+#include "packet/offload_state.h"
 #include "session/health.h"
 
 namespace vpntun::session {
@@ -84,6 +85,7 @@ struct Status {
   std::uint32_t fwmark = 0;  // of the datagrams; 0: none
   std::uint32_t table = 0;   // of the routes, or of the default route; 0: the main one
   config::KillSwitch kill_switch = config::KillSwitch::kOff;
+  packet::OffloadStates offloads;
   Health health = Health::kUnknown;
   Reason reason;
   std::vector<Reason> findings;  // everything worth saying, worst first; reason is the first

@@ -56,6 +56,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
     status.dns_domains.push_back(domain.to_string());
   status.forwarding = wanted.forwarding && seen.forwarding_off.empty();
   status.kill_switch = wanted.kill_switch;
+  status.offloads = seen.offloads;
   status.health = assessment.health;
   status.reason = assessment.reason();
   status.findings = assessment.findings;
@@ -92,6 +93,7 @@ Shown shown_of(const Facts& facts, const Assessment& assessment, Instant now) {
   Shown shown;
   shown.health = assessment.health;
   for (const Reason& finding : assessment.findings) shown.codes.push_back(finding.code);
+  shown.offloads = facts.offloads;
   shown.peers.reserve(facts.peers.size());
   for (std::size_t i = 0; i < facts.peers.size(); ++i) {
     const PeerFacts& peer = facts.peers[i];

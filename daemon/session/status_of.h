@@ -36,6 +36,7 @@ struct Shown {
   };
   Health health = Health::kUnknown;
   std::vector<std::string> codes;
+  packet::OffloadStates offloads;
   std::vector<Peer> peers;
   bool operator==(const Shown&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 namespace vpntun::bus {
@@ -28,6 +29,10 @@ session::Status full_status() {
   status.findings = {status.reason};
   status.traffic.rx_bytes = 0x1'0000'0000;
   status.drops.push_back({"no-peer", "no peer for it", 3, "1.2.3.4 -> 5.6.7.8", 99});
+  using packet::OffloadKind;
+  using packet::OffloadState;
+  status.offloads = {{OffloadKind::kTso4},
+                     {OffloadKind::kUdpSegment, OffloadState::Is::kRefused, EIO}};
   session::PeerStatus peer;
   peer.name = "server";
   peer.endpoint = Endpoint::parse("10.0.2.8:9090");
@@ -131,6 +136,9 @@ TEST(StatusCodec, TheJsonHasTheSameKeysAndValues) {
   EXPECT_EQ(tunnel["addresses"][0], "192.168.53.99/24");
   EXPECT_EQ(tunnel["reason"]["code"], "no-reply");
   EXPECT_EQ(tunnel["drops"][0]["last"], "1.2.3.4 -> 5.6.7.8");
+  EXPECT_EQ(tunnel["offloads"].dump(), R"([{"name":"tso4","on":true,"reason":"","text":""},)"
+                                       R"({"name":"udp-segment","on":false,"reason":"refused",)"
+                                       R"("text":"refused on the way out: Input/output error"}])");
   EXPECT_EQ(tunnel["peers"][0]["endpoint"], "10.0.2.8:9090");
   EXPECT_EQ(tunnel["peers"][0]["endpoint-source"], "learned");
   EXPECT_EQ(tunnel["peers"][0]["allowed-ips"][0], "192.168.60.0/24");

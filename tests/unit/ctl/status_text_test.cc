@@ -69,6 +69,7 @@ TEST(Detail, OfARunningTunnel) {
    Routes      192.168.60.0/24
    DNS         192.168.60.53 for corp.example, ~lab
    Forwarding  on
+   Offloads    tso4 udp-gro, off: uso4 uso6 (not offered by the kernel: Invalid argument)
    Traffic     received 0 B in 1 packet, sent 9.4 KiB in 114 packets
    Dropped     17 packets: inner source not in the peer's allowed-ips (last: 192.168.1.20 -> 10.0.0.1 from 10.0.2.8:9090, 7 s ago)
    Profile     /etc/vpntund/lab.toml (changed on disk: vpnctl reload lab)
@@ -95,6 +96,26 @@ TEST(Detail, ShowsTableMarkAndKillSwitchWhereThereAreSome) {
   EXPECT_THAT(text, testing::ContainsRegex("Kill switch +while-up\n"));
   EXPECT_THAT(text, testing::ContainsRegex("Routes +192.168.60.0/24 \\(table 51820\\)\n"));
   EXPECT_THAT(text, testing::ContainsRegex("Mark +0xca6c on the tunnel's own datagrams\n"));
+}
+
+TEST(Detail, SaysOfOffloadsWhichAreOnAndWhyOthersAreOff) {
+  TunnelInfo tunnel = tunnels()[0];
+  const auto shown = [&](const std::vector<OffloadInfo>& offloads) {
+    tunnel.offloads = offloads;
+    const std::string text = detail_text(tunnel, {}, kNowUsec);
+    const std::size_t begin = text.find("Offloads ");
+    return begin == std::string::npos ? "" : text.substr(begin, text.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(shown({}), "") << "an older daemon";
+  EXPECT_EQ(shown({{"tso4", true, {}}, {"udp-gro", true, {}}}), "Offloads    tso4 udp-gro");
+  EXPECT_EQ(shown({{"tso4", false, {"a", "one"}}, {"tso6", false, {"a", "one"}}}),
+            "Offloads    off: tso4 tso6 (one)");
+  EXPECT_EQ(shown({{"tso4", false, {"a", "one"}},
+                   {"tso6", true, {}},
+                   {"udp-segment", false, {"b", "two"}},
+                   {"uso4", false, {"a", "one"}},
+                   {"from-the-future", false, {}}}),
+            "Offloads    tso6, off: tso4 uso4 (one), off: udp-segment (two), off: from-the-future");
 }
 
 TEST(Overview, ShowsFreshPeersAndTheLatestHandshakeOfAnEncryptedTunnel) {

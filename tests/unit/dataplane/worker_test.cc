@@ -55,6 +55,9 @@ class WireInside final : public packet::InsidePort {
     return packet::Reading::kMore;
   }
   void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
+  packet::OffloadStates offloads() const override { return {kInsideState}; }
+
+  static constexpr packet::OffloadState kInsideState{packet::OffloadKind::kTso4};
 
  private:
   UniqueFd fd_;
@@ -78,6 +81,10 @@ class WireOutside final : public packet::OutsidePort {
     return packet::Reading::kMore;
   }
   void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
+  packet::OffloadStates offloads() const override { return {kOutsideState}; }
+
+  static constexpr packet::OffloadState kOutsideState{packet::OffloadKind::kUdpSegment,
+                                                      packet::OffloadState::Is::kRefused, EIO};
 
  private:
   UniqueFd fd_;
@@ -158,6 +165,11 @@ TEST_F(Pair, PacketsGoBothWaysAndTheLearnedEndpointIsAnnounced) {
   EXPECT_EQ(snapshot.peers[0].endpoint, endpoint("10.0.2.7:1"));
   EXPECT_EQ(snapshot.peers[0].traffic.rx_bytes, there.size());
   EXPECT_EQ(snapshot.traffic.rx_packets, 1u);
+}
+
+TEST_F(Pair, TheSnapshotHasTheOffloadsOfInsideAndOutside) {
+  EXPECT_EQ(left->snapshot().offloads,
+            (packet::OffloadStates{WireInside::kInsideState, WireOutside::kOutsideState}));
 }
 
 TEST(Worker, WhatWaitedForItGoesToThePeersItStartsWith) {

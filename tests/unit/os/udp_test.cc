@@ -1,21 +1,18 @@
 #include "os/udp.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <tuple>
 
 #include "os/address.h"
 #include "os/route.h"
 #include "os/tun.h"
 #include "packet/build.h"
+#include "refusing_kernel.h"
 #include "two_sockets.h"
 
 namespace vpntun::os {
@@ -265,22 +262,6 @@ TEST_F(UdpTest, TheMarkIsSetAndTheBuffersAreLarge) {
   EXPECT_GT(value, 0);
 }
 
-// Makes socket(AF_INET6, ...) fail as a kernel without IPv6 does.
-void take_ipv6_away() {
-  const sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{.len = 6, .filter = const_cast<sock_filter*>(program)};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
-    ::_exit(2);
-}
-
 bool works_with_ipv4_only(UdpSocket& far) {
   UdpSocket socket = UdpSocket::bind(9091);
   Batch batch(2);
@@ -306,7 +287,7 @@ bool works_with_ipv4_only(UdpSocket& far) {
 TEST_F(UdpTest, WithoutIpv6InTheKernelIpv4Works) {
   const pid_t child = ::fork();
   if (child == 0) {
-    take_ipv6_away();
+    refuse({.call = SYS_socket, .with = {{0, AF_INET6}}, .error_number = EAFNOSUPPORT});
     ::_exit(works_with_ipv4_only(there()) ? 0 : 1);
   }
   int status = 0;

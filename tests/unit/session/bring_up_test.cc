@@ -70,6 +70,11 @@ TEST_F(BringUp, TellsInItsStatusWhatItSetUp) {
   EXPECT_NE(status.listen_port, 0);
   EXPECT_EQ(status.mtu, 1472u);
   EXPECT_EQ(status.mtu_derivation, "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)");
+  std::string offloads;
+  for (const packet::OffloadState& state : status.offloads)
+    offloads += std::string(to_string(state.kind)) + ' ';
+  EXPECT_EQ(offloads, "tso4 tso6 uso4 uso6 udp-segment udp-gro ");
+  EXPECT_TRUE(status.offloads[0].on());
   EXPECT_EQ(status.health, Health::kUnknown);
   EXPECT_EQ(status.reason.code, "no-traffic");
   ASSERT_EQ(status.peers.size(), 1u);
