@@ -48,42 +48,46 @@ std::string Answers::replay(Request& request) {
 std::string Answers::aip_new(Request&) {
   peers_.clear();
   owners_.clear();
-  rebuild();
+  allowed_ips_.reset();
   return {};
 }
 
 std::string Answers::aip_insert(Request& request) {
   const dataplane::PeerIndex peer = index_of(request.word());
-  const IpPrefix prefix = request.prefix();
-  owners_[prefix] = peer;
-  allowed_ips_.insert(prefix, peer);
+  owners_[request.prefix().network()] = peer;
+  allowed_ips_.reset();
   return {};
 }
 
-// A prefix of another owner stays. As the product does it: the table is made anew.
+// A prefix of another owner stays.
 std::string Answers::aip_remove(Request& request) {
   const dataplane::PeerIndex peer = index_of(request.word());
-  const auto found = owners_.find(request.prefix());
+  const auto found = owners_.find(request.prefix().network());
   if (found == owners_.end() || found->second != peer) return {};
   owners_.erase(found);
-  rebuild();
+  allowed_ips_.reset();
   return {};
 }
 
 std::string Answers::aip_remove_peer(Request& request) {
   const dataplane::PeerIndex peer = index_of(request.word());
   std::erase_if(owners_, [&](const auto& entry) { return entry.second == peer; });
-  allowed_ips_.remove_peer(peer);
+  allowed_ips_.reset();
   return {};
 }
 
 std::string Answers::aip_lookup(Request& request) {
-  const dataplane::PeerIndex peer = allowed_ips_.lookup(request.address().bytes());
+  if (!allowed_ips_) {
+    std::vector<dataplane::AllowedIp> all;
+    for (const auto& [prefix, owner] : owners_) all.push_back({prefix, owner});
+    allowed_ips_.emplace(all);
+  }
+  const dataplane::PeerIndex peer = allowed_ips_->lookup(request.address().bytes());
   return peer == dataplane::kNoPeer ? "-" : peers_.at(peer);
 }
 
 std::string Answers::aip_empty(Request&) {
-  return allowed_ips_.size() == 0 ? "1" : "0";
+  return owners_.empty() ? "1" : "0";
 }
 
 std::string Answers::rl_new(Request&) {
@@ -101,11 +105,6 @@ dataplane::PeerIndex Answers::index_of(const std::string& peer) {
   const auto index = std::ranges::find(peers_, peer) - peers_.begin();
   if (index == std::ssize(peers_)) peers_.push_back(peer);
   return static_cast<dataplane::PeerIndex>(index);
-}
-
-void Answers::rebuild() {
-  allowed_ips_ = {};
-  for (const auto& [prefix, peer] : owners_) allowed_ips_.insert(prefix, peer);
 }
 
 }  // namespace vpntun::adapter

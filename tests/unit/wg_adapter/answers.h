@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "dataplane/allowed_ips.h"
 #include "wg/rate_limiter.h"
@@ -31,13 +33,13 @@ class Answers {
   std::string rl_new(Request&);
   std::string rl_allow(Request& request);
   dataplane::PeerIndex index_of(const std::string& peer);
-  void rebuild();
 
   wg::ReplayWindow window_;
   wg::RateLimiter limiter_;
   std::vector<std::string> peers_;
   std::map<IpPrefix, dataplane::PeerIndex> owners_;
-  dataplane::AllowedIps allowed_ips_;  // of owners_
+  // Of owners_. As the product does it: made anew after a change.
+  std::optional<dataplane::AllowedIps> allowed_ips_;
 };
 
 }  // namespace vpntun::adapter
