@@ -95,6 +95,17 @@ Traffic TrafficCounter::read() const noexcept {
 void DropCounters::count(DropReason reason, std::span<const std::uint8_t> packet,
                          packet::Direction direction, const Endpoint* remote,
                          Instant now) noexcept {
+  count(reason, packet, packet.size(), direction, remote, now);
+}
+
+void DropCounters::count_sealed(DropReason reason, std::size_t size, packet::Direction direction,
+                                const Endpoint* remote, Instant now) noexcept {
+  count(reason, {}, size, direction, remote, now);
+}
+
+void DropCounters::count(DropReason reason, std::span<const std::uint8_t> packet,
+                         std::size_t length, packet::Direction direction, const Endpoint* remote,
+                         Instant now) noexcept {
   const std::size_t index = static_cast<std::size_t>(reason);
   bump(packets_[index], std::uint64_t{1});
   const std::unique_lock lock(mutex_, std::try_to_lock);
@@ -102,7 +113,7 @@ void DropCounters::count(DropReason reason, std::span<const std::uint8_t> packet
   Offender& last = last_[index];
   last.kept = std::min(packet.size(), last.head.size());
   std::copy_n(packet.begin(), last.kept, last.head.begin());
-  last.length = packet.size();
+  last.length = length;
   last.direction = direction;
   if (remote != nullptr)
     last.remote = *remote;
@@ -117,10 +128,10 @@ std::uint64_t DropCounters::packets(DropReason reason) const noexcept {
 
 std::string DropCounters::to_text(const Offender& offender, DropReason reason, bool frames) {
   const std::span head(offender.head.data(), offender.kept);
-  const bool readable = reason != DropReason::kMalformed && !is_unopened(reason);
-  std::string result =
-      readable ? packet::describe_flow(head, frames ? packet::Layer::kEthernet : packet::Layer::kIp)
-               : fmt::format("{} bytes", offender.length);
+  const auto layer = frames ? packet::Layer::kEthernet : packet::Layer::kIp;
+  std::string result = offender.kept == 0 || reason == DropReason::kMalformed
+                           ? fmt::format("{} bytes", offender.length)
+                           : packet::describe_flow(head, layer);
   if (offender.remote)
     result += (offender.direction == packet::Direction::kIn ? " from " : " to ") +
               offender.remote->to_string();

@@ -89,10 +89,13 @@ struct Drop {
 
 class DropCounters {
  public:
-  // packet: as it lies inside, an IP packet or a frame, but of a datagram that was not opened all
-  // of it. remote: who sent the datagram (kIn) or would have got it (kOut); nullptr: nobody yet.
+  // packet: as it lies inside, an IP packet or a frame. remote: who sent the datagram (kIn) or
+  // would have got it (kOut); nullptr: nobody yet.
   void count(DropReason reason, std::span<const std::uint8_t> packet, packet::Direction direction,
              const Endpoint* remote, Instant now) noexcept;
+  // A datagram of so many bytes, of which nobody can tell (any more) what is in it.
+  void count_sealed(DropReason reason, std::size_t size, packet::Direction direction,
+                    const Endpoint* remote, Instant now) noexcept;
   std::uint64_t packets(DropReason reason) const noexcept;
   // The reasons that occurred, in the order of the enum. frames: packets are Ethernet frames.
   std::vector<Drop> read(bool frames) const;
@@ -107,6 +110,8 @@ class DropCounters {
     packet::Direction direction{};
     Instant time{};
   };
+  void count(DropReason reason, std::span<const std::uint8_t> head, std::size_t length,
+             packet::Direction direction, const Endpoint* remote, Instant now) noexcept;
   static std::string to_text(const Offender& offender, DropReason reason, bool frames);
 
   std::array<std::atomic<std::uint64_t>, kDropReasonCount> packets_{};

@@ -49,8 +49,12 @@ void Inbound::accept(packet::Packet& datagram) noexcept {
   if (datagram.peer != kNoPeer) note.peer = tables_.peers[datagram.peer].name;
   if (outcome.is_dropped()) {
     note.dropped = outcome.reason();
-    tables_.drops.count(*note.dropped, datagram.bytes, Direction::kIn, &datagram.remote,
-                        tables_.now);
+    if (is_unopened(*note.dropped))
+      tables_.drops.count_sealed(*note.dropped, datagram.bytes.size(), Direction::kIn,
+                                 &datagram.remote, tables_.now);
+    else
+      tables_.drops.count(*note.dropped, datagram.bytes, Direction::kIn, &datagram.remote,
+                          tables_.now);
   } else if (outcome.is_passed()) {
     note.pair = datagram.pair = tables_.captures.next_pair();
   }

@@ -143,8 +143,8 @@ void Loop::run_protocol() noexcept {
       if (datagram.peer != kNoPeer) note.peer = tables_.peers[datagram.peer].name;
       if (datagram.verdict != packet::SendVerdict::kSent) {
         note.dropped = reason_of_unsent(datagram.verdict);
-        tables_.drops.count(*note.dropped, datagram.bytes, packet::Direction::kOut,
-                            &datagram.remote, tables_.now);
+        tables_.drops.count_sealed(*note.dropped, datagram.bytes.size(), packet::Direction::kOut,
+                                   &datagram.remote, tables_.now);
       } else if (datagram.peer != kNoPeer) {
         tables_.count_tx(datagram, false);
       }

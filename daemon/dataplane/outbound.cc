@@ -258,7 +258,11 @@ void Outbound::refuse(DropReason reason, const packet::Packet& packet) noexcept 
 
 // Dropped as the datagram it had become.
 void Outbound::drop(DropReason reason, const packet::Packet& packet) noexcept {
-  tables_.drops.count(reason, packet.bytes, Direction::kOut, &packet.remote, tables_.now);
+  if (transport_.rewrites())
+    tables_.drops.count_sealed(reason, packet.bytes.size(), Direction::kOut, &packet.remote,
+                               tables_.now);
+  else
+    tables_.drops.count(reason, packet.bytes, Direction::kOut, &packet.remote, tables_.now);
   tables_.captures.outer(
       packet, Direction::kOut,
       {.pair = packet.pair, .peer = tables_.peers[packet.peer].name, .dropped = reason});

@@ -53,7 +53,7 @@ void install_masquerade(const std::string& tunnel, const std::string& interface)
   const std::string table = table_name(NftTable::kMasquerade, tunnel);
   const std::string quoted = fmt::format("\"{}\"", checked_interface(interface));
   std::string commands = chain(table, "postrouting", "type nat hook postrouting priority 100") +
-                         chain(table, "forward", "type filter hook forward priority 10");
+                         chain(table, "forward", "type filter hook forward priority 20");
   Rules(commands, table, "postrouting")
       .add(fmt::format("iifname {0} oifname != {0} masquerade", quoted));
   Rules forward(commands, table, "forward");

@@ -81,6 +81,7 @@ void Running::bring_up() {
   interface_ = tun.name();
   index_ = tun.index();
   port_ = socket.local_port();
+  masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
   // No peer could have a link-local address among its allowed IPs that we would know of.
   if (profile_.encryption == config::Encryption::kWireguard && profile_.kind == config::Kind::kTun)
     os::set_no_link_local_v6(netlink_, index_);
@@ -98,7 +99,6 @@ void Running::bring_up() {
   policy_routing_.emplace(namespaces_, netlink_,
                           PolicyRouting::Tunnel{profile_.name, interface_, index_, port_, mark_},
                           wanted_);
-  masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
   forwarding_.emplace(netlink_, profile_.name, forwarding_interfaces(wanted_));
   namespaces_.at_interface([this] { monitor_.emplace(); });
   monitor_source_ =
@@ -134,7 +134,7 @@ NameRules Running::name_rules(const config::Profile& profile) const {
 std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted) {
   std::vector<std::string> interfaces = wanted.forwarding_interfaces;
   if (wanted.forwarding) interfaces.push_back(interface_);
-  if (forwards_answers(wanted))
+  if (forwards_answers(wanted) && masquerade_->installed())
     if (std::string way_out = way_out_of_host(netlink_, index_, mark_); !way_out.empty())
       interfaces.push_back(std::move(way_out));
   return interfaces;

@@ -106,11 +106,12 @@ class Running {
   bool outer_ipv6_ = false;
   IpAddress outer_source_;
   Mtu mtu_;
+  // Before the interface is up, and until nothing reads it: hosts may forward without us.
+  std::optional<Masquerade> masquerade_;
   std::optional<Peers> peers_;
   std::unique_ptr<dataplane::Worker> worker_;  // owns interface and UDP socket
   std::optional<PolicyRouting> policy_routing_;
-  std::optional<Masquerade> masquerade_;
-  std::optional<Forwarding> forwarding_;  // never without the rules of masquerading
+  std::optional<Forwarding> forwarding_;
   std::optional<os::Monitor> monitor_;
 
   bool host_changed_ = false;  // look_at_host() is due at the next look

@@ -135,7 +135,7 @@ class Pings:
         time.sleep(0.3)
         self.process.send_signal(signal.SIGINT)
         text = self.process.communicate(timeout=15)[0]
-        self.answered = sorted(map(int, re.findall(r"icmp_seq=(\d+)", text)))
+        self.answered = sorted(map(int, re.findall(r"icmp_seq=(\d+) ttl=", text)))
 
 
 @contextlib.contextmanager

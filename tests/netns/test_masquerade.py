@@ -179,7 +179,7 @@ def test_what_the_admin_lets_pass_untracked_is_no_answer(curious):
 
 
 def test_from_start_to_stop_there_is_no_gap(curious):
-    with unchanged_host("server"), Pings("v", CLIENT) as sent:
+    with unchanged_host("server"), Pings("v", CLIENT) as sent, Pings("v", CLIENT6) as sent6:
         start_server(curious, masquerade=True)
         curious.client.restart("server")
         os.kill(curious.client.status("server")["pid"], signal.SIGKILL)
@@ -188,7 +188,7 @@ def test_from_start_to_stop_there_is_no_gap(curious):
         curious.client.start("server")
         assert pings("u", V)
         curious.client.stop("server")
-    assert sent.answered == []
+    assert sent.answered == [] and sent6.answered == []
 
 
 def test_rules_that_somebody_flushes_are_put_back(curious):

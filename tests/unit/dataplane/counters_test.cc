@@ -82,12 +82,12 @@ TEST(DropCounters, FramesAreNamedByIpOrElseByMac) {
   EXPECT_EQ(drops.read(true)[0].last, "02:00:00:00:00:01 -> ff:ff:ff:ff:ff:ff");
 }
 
-TEST(DropCounters, OfWhatWasNotOpenedNothingIsRead) {
+TEST(DropCounters, OfASealedDatagramOnlyTheSizeIsTold) {
   DropCounters drops;
   const Endpoint there = endpoint("10.0.2.9:4000");
-  drops.count(DropReason::kNotAuthentic, frame("02:00:00:00:00:01", "02:00:00:00:00:02"),
-              packet::Direction::kIn, &there, Instant(std::chrono::seconds(1)));
-  EXPECT_EQ(drops.read(true)[0].last, "74 bytes from 10.0.2.9:4000");
+  drops.count_sealed(DropReason::kSendRefused, 1452, packet::Direction::kOut, &there,
+                     Instant(std::chrono::seconds(1)));
+  EXPECT_EQ(drops.read(true)[0].last, "1452 bytes to 10.0.2.9:4000");
 }
 
 }  // namespace

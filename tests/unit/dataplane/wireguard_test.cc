@@ -325,5 +325,17 @@ TEST_F(WireguardTest, CarriesFramesBetweenItsOwnEnds) {
   ASSERT_EQ(client->inside.written.size(), 1u);
 }
 
+TEST_F(WireguardTest, ASealedFrameThatIsNotSentIsNotReadAsAFrame) {
+  meet(true);
+  client->send(frame("02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff"));
+  run();
+  client->outside.refuse = true;
+  client->send(frame("02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff"));
+  const std::vector<Drop> drops = client->tables.drops.read(true);
+  ASSERT_EQ(drops.size(), 1u);
+  EXPECT_EQ(drops[0].reason, DropReason::kSendRefused);
+  EXPECT_EQ(drops[0].last, "112 bytes to 10.0.2.8:9090");
+}
+
 }  // namespace
 }  // namespace vpntun::dataplane

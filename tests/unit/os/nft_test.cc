@@ -236,6 +236,8 @@ TEST_F(MasqueradeTest, OnlyAnswersAndWhatDnatDirectsComeIn) {
   far_sends("10.9.0.1:8080", 'd');
   EXPECT_EQ(arrived_until('d'), "d") << "what somebody directs there";
   far_sends("192.168.53.99:1237", 'e');
+  far_sends(masqueraded->to_string(), 'g');
+  EXPECT_EQ(arrived_until('g'), "g");
   remove_table(NftTable::kMasquerade, "lab");
   far_sends("192.168.53.99:1238", 'f');
   EXPECT_EQ(arrived_until('f'), "f");
