@@ -13,7 +13,6 @@ namespace vpntun::dataplane {
 namespace {
 
 using namespace std::chrono_literals;
-using packet::SendVerdict;
 
 constexpr auto kWall = [] { return std::chrono::nanoseconds(1'700'000'000'000'000'000); };
 
