@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
 
@@ -20,7 +19,7 @@ BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(BENCH))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
-from harness import program  # noqa: E402
+from harness import by_hand, program  # noqa: E402
 from harness.daemon import World  # noqa: E402
 from harness.host import run  # noqa: E402
 from harness.many import hub, public_key  # noqa: E402
@@ -28,15 +27,6 @@ from harness.wireguard import Keys  # noqa: E402
 
 IDLE = 10.0  # seconds
 PATIENCE = 60.0
-ISOLATED = "VPNTUN_BENCH"  # set in the namespaces
-
-
-def build():
-    """Returns where the programs are."""
-    environment = dict(os.environ, CCACHE_BASEDIR=ROOT, CCACHE_NOHASHDIR="1")
-    for command in (["cmake", "--preset", "bench", "--log-level=WARNING"], ["cmake", "--build", "--preset", "bench"]):
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
-    return os.path.join(ROOT, "build", "bench", "bin")
 
 
 def memory(pid, field):
@@ -120,10 +110,8 @@ def main():
     parser.add_argument("--bin-dir", help="where vpntund and vpnctl are (built here)")
     parser.add_argument("peers", nargs="*", type=int, default=[1, 1000, 10000])
     chosen = parser.parse_args()
-    if os.environ.get(ISOLATED) != "yes":
-        os.environ.update({ISOLATED: "yes", "VPNTUN_BIN_DIR": os.path.abspath(chosen.bin_dir) if chosen.bin_dir else build()})
-        isolated = os.path.join(ROOT, "tests", "harness", "isolated")
-        os.execv(isolated, [isolated, sys.executable, "-B", *sys.argv])
+    if not by_hand.is_inside():
+        by_hand.enter(VPNTUN_BIN_DIR=by_hand.programs(chosen.bin_dir))
     results = [measure(count) for count in chosen.peers]
     print(f"{'peers':34}" + "".join(f"{count:12}" for count in chosen.peers))
     for name in results[0]:

@@ -20,6 +20,7 @@ sys.path[:0] = [TESTS, os.path.join(TESTS, "system")]
 import machine as machines  # noqa: E402
 import restarts  # noqa: E402
 import tree  # noqa: E402
+from harness import by_hand  # noqa: E402
 from lab import Lab  # noqa: E402
 from traffic import Traffic  # noqa: E402
 
@@ -42,12 +43,10 @@ def main():
     parser.add_argument("release", nargs="*", default=[])
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    if os.environ.get("VPNTUN_BENCH") != "isolated":
+    if not by_hand.is_inside():
         releases = arguments.release or tree.RELEASES
         subprocess.run([os.path.join(TESTS, "system", "prepare.py"), *releases], check=True, stdout=subprocess.DEVNULL)
-        os.environ["VPNTUN_BENCH"] = "isolated"
-        isolated = os.path.join(TESTS, "harness", "isolated")
-        os.execv(isolated, [isolated, sys.executable, "-B", *sys.argv])
+        by_hand.enter()
     machines.set_up_host()
     print(f"{'release':10}{'what':22}{'end':8}{'gap ms':>10}{'worst':>10}{'lost':>8}")
     for release in arguments.release or tree.RELEASES:

@@ -9,6 +9,7 @@ stay what they are, and no packet is dropped for a reason that only a defect giv
 import collections
 import contextlib
 import dataclasses
+import errno
 import os
 import random
 import subprocess
@@ -31,6 +32,7 @@ LARGEST_FILE = 8 << 20   # bytes
 GROWTH = 2 << 20         # bytes of memory that a session may gain, once every kind of work was done
 PULLED = 0.7             # seconds that a cable is out: TCP sends again
 CAPTURED = 1.5           # seconds
+NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH)  # what connect(2) says while a cable is out
 DEFECTS = {"malformed", "source-not-allowed", "unknown-sender", "endpoint-mismatch", "inside-refused", "not-authentic"}
 
 
@@ -149,7 +151,8 @@ class Soak:
             try:
                 work(tunnel, chance)
             except Exception as error:  # whatever it is: without load nothing would be seen
-                self.faults.append(f"{tunnel}: {error!r}")
+                if getattr(error, "errno", None) not in NO_WAY:
+                    self.faults.append(f"{tunnel}: {error!r}")
 
     def _file(self, tunnel, chance):
         end, size = chance.choice(list(ENDS)), chance.randrange(1, LARGEST_FILE)
