@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/wire.h"
+
 namespace vpntun {
 namespace {
 
@@ -26,9 +28,7 @@ struct BlockV4 {
   unsigned length;
 
   constexpr bool contains(std::uint32_t address) const noexcept {
-    const std::uint32_t start = std::uint32_t{network[0]} << 24 | std::uint32_t{network[1]} << 16 |
-                                std::uint32_t{network[2]} << 8 | network[3];
-    return (address ^ start) >> (32 - length) == 0;
+    return (address ^ load_be<std::uint32_t>(network.data())) >> (32 - length) == 0;
   }
 };
 
@@ -40,8 +40,7 @@ constexpr BlockV4 kNotPublicV4[] = {
 
 // Asked for every packet that travels unencrypted.
 bool is_public_v4(const std::uint8_t* bytes) noexcept {
-  const std::uint32_t address = std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 |
-                                std::uint32_t{bytes[2]} << 8 | bytes[3];
+  const auto address = load_be<std::uint32_t>(bytes);
   bool found = false;
   for (const BlockV4& block : kNotPublicV4) found |= block.contains(address);
   return !found;
