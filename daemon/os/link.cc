@@ -13,13 +13,25 @@
 namespace vpntun::os {
 namespace {
 
-std::string kind_of(const nlattr* link_info) {
-  for (const nlattr* attribute : Attributes(link_info)) {
-    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND &&
-        mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-      return mnl_attr_get_str(attribute);
+// tun_fill_info() in drivers/net/tun.c.
+unsigned queues_of(const nlattr* tun_data) {
+  for (const nlattr* attribute : Attributes(tun_data)) {
+    if (mnl_attr_get_type(attribute) == IFLA_TUN_NUM_QUEUES &&
+        mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+      return mnl_attr_get_u32(attribute);
   }
-  return {};
+  return 0;
+}
+
+// The data behind the kind depends on it.
+void read_kind(const nlattr* link_info, Link& link) {
+  for (const nlattr* attribute : Attributes(link_info)) {
+    const std::uint16_t type = mnl_attr_get_type(attribute);
+    if (type == IFLA_INFO_KIND && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+      link.kind = mnl_attr_get_str(attribute);
+    else if (type == IFLA_INFO_DATA && link.kind == "tun")
+      link.queues = queues_of(attribute);
+  }
 }
 
 std::vector<std::string> alternative_names(const nlattr* properties) {
@@ -48,7 +60,7 @@ void read_attribute(const nlattr* attribute, const ifinfomsg& info, Link& link) 
                     link.mac.bytes.size(), link.mac.bytes.begin());
       break;
     case IFLA_LINKINFO:
-      link.kind = kind_of(attribute);
+      read_kind(attribute, link);
       break;
     case IFLA_PROP_LIST:
       link.alternative_names = alternative_names(attribute);

@@ -22,6 +22,7 @@ struct Link {
   std::string kind;  // "tun", "veth", ...; empty for a device without one (lo, hardware)
   MacAddress mac;    // zero for an interface without (TUN)
   std::vector<std::string> alternative_names{};
+  unsigned queues = 0;  // of a TUN or TAP interface that may have several: those attached
   bool operator==(const Link&) const = default;
 };
 

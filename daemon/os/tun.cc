@@ -78,8 +78,8 @@ UniqueFd open_device() {
   throw_errno(errno, fmt::format("open {}", kDevice));
 }
 
-[[noreturn]] void throw_create_error(int error_number, const std::string& name, TunKind kind) {
-  const char* kind_name = kind == TunKind::kTun ? "TUN" : "TAP";
+[[noreturn]] void throw_create_error(int error_number, const std::string& name, unsigned flags) {
+  const char* kind_name = (flags & IFF_TUN) != 0 ? "TUN" : "TAP";
   switch (error_number) {
     case EBUSY:   // a tun interface of that name (IFF_TUN_EXCL)
     case EEXIST:  // any other
@@ -94,12 +94,62 @@ UniqueFd open_device() {
   }
 }
 
+// Makes the descriptor a queue of the interface, which is made if there is none. The name as the
+// kernel resolved it.
+std::string attach(int fd, const std::string& name, unsigned flags) {
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  // IFF_TUN_EXCL (0x8000) makes the 16 bits negative in the kernel's signed field.
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(fd, TUNSETIFF, &request) < 0) throw_create_error(errno, name, flags);
+  return request.ifr_name;
+}
+
+struct Attached {
+  std::string name;
+  unsigned flags = 0;
+};
+
+Attached attached_to(int fd) {
+  if (!is_tun_device(fd)) throw Error(ErrorKind::kFailed, "it is no TUN descriptor");
+  ifreq request{};
+  if (::ioctl(fd, TUNGETIFF, &request) < 0)
+    throw Error(ErrorKind::kFailed, "its interface was deleted");
+  return {std::string(request.ifr_name, ::strnlen(request.ifr_name, IFNAMSIZ)),
+          static_cast<unsigned short>(request.ifr_flags)};
+}
+
+// Throws where a new interface would be another. IFF_NO_PI cannot be asked for: its bit has another
+// meaning here (IFF_NOFILTER).
+void refuse_misfit(const Attached& attached, const std::string& pattern, TunKind kind,
+                   std::size_t queues) {
+  const std::string& name = attached.name;
+  if (((attached.flags & IFF_TUN) != 0) != (kind == TunKind::kTun))
+    throw Error(ErrorKind::kFailed, "{} is of the other kind (TUN, TAP)", name);
+  if (((attached.flags & IFF_MULTI_QUEUE) != 0) != (queues > 1))
+    throw Error(ErrorKind::kFailed, "{} was made for {}", name,
+                queues > 1 ? "one queue" : "several queues");
+  if (!fits(name, pattern))
+    throw Error(ErrorKind::kFailed, "its interface is {}, not {}", name, pattern);
+}
+
+// Of an interface in the namespace of the calling thread. Throws where it has other queues than
+// `queues` ones that were given us: what is sent through them would come to nobody.
+unsigned index_of(const std::string& name, std::size_t queues) {
+  NetlinkSocket netlink;
+  const Link link = get_link(netlink, name);
+  if (queues > 1 && link.queues != queues)
+    throw Error(ErrorKind::kFailed, "{} has {} attached queues, not {}", name, link.queues, queues);
+  return link.index;
+}
+
 // linux/if_tun.h of Debian 12 does not have them.
 constexpr unsigned kUdp4Segments = 0x20;  // TUN_F_USO4
 constexpr unsigned kUdp6Segments = 0x40;  // TUN_F_USO6
 
 // Says into which superpackets the kernel may leave packets for us. The descriptor has
-// IFF_VNET_HDR. Those of both families go together: of UDP the kernel takes no other.
+// IFF_VNET_HDR. What one queue says holds for the interface. Those of both families go together: of
+// UDP the kernel takes no other.
 OffloadStates set_offloads(int fd, const TunOptions& options) {
   constexpr unsigned kTcp = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   constexpr unsigned kUdp = kUdp4Segments | kUdp6Segments;
@@ -128,66 +178,81 @@ OffloadStates no_offloads(OffloadState::Is why) {
 
 }  // namespace
 
-Tun::Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind, OffloadStates offloads,
-         bool with_header)
-    : fd_(std::move(fd)), name_(std::move(name)), index_(index), offloads_(std::move(offloads)) {
-  const packet::Layer layer = kind == TunKind::kTun ? packet::Layer::kIp : packet::Layer::kEthernet;
+Tun::Tun(UniqueFd fd, const Interface& interface)
+    : fd_(std::move(fd)),
+      name_(interface.name),
+      index_(interface.index),
+      offloads_(interface.offloads) {
+  const packet::Layer layer =
+      interface.kind == TunKind::kTun ? packet::Layer::kIp : packet::Layer::kEthernet;
   const packet::Coalescer::Mergeable mergeable{
       .tcp4 = offloads_[0].on(), .tcp6 = offloads_[1].on(), .udp = offloads_[2].on()};
-  reader_ = std::make_unique<TunReader>(layer, with_header);
-  writer_ = std::make_unique<TunWriter>(layer, with_header, mergeable);
+  reader_ = std::make_unique<TunReader>(layer, interface.with_header);
+  writer_ = std::make_unique<TunWriter>(layer, interface.with_header, mergeable);
 }
 
 Tun::Tun(Tun&&) noexcept = default;
 Tun& Tun::operator=(Tun&&) noexcept = default;
 Tun::~Tun() = default;
 
+std::vector<Tun> Tun::queues_of(const Interface& interface, std::span<UniqueFd> fds) {
+  std::vector<Tun> queues;
+  for (UniqueFd& fd : fds) queues.push_back(Tun(std::move(fd), interface));
+  return queues;
+}
+
 Tun Tun::open(const std::string& name_pattern, TunKind kind, const TunOptions& options) {
+  return std::move(open_queues(name_pattern, kind, 1, options).front());
+}
+
+std::vector<Tun> Tun::open_queues(const std::string& name_pattern, TunKind kind, std::size_t count,
+                                  const TunOptions& options) {
   if (!is_name_pattern(name_pattern))
     throw Error(ErrorKind::kInvalidArguments, "\"{}\" is no interface name", name_pattern);
-  UniqueFd fd = open_device();
-  ifreq request{};
-  name_pattern.copy(request.ifr_name, IFNAMSIZ - 1);
-  // IFF_TUN_EXCL (0x8000) makes the 16 bits negative in the kernel's signed field.
-  const bool with_header = options.tcp_superpackets || options.udp_superpackets;
-  const unsigned flags = (kind == TunKind::kTun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_TUN_EXCL |
-                         (with_header ? IFF_VNET_HDR : 0);
-  request.ifr_flags = static_cast<short>(flags);
-  if (::ioctl(fd.get(), TUNSETIFF, &request) < 0) throw_create_error(errno, name_pattern, kind);
-
-  const std::string name(request.ifr_name);
-  const unsigned index = ::if_nametoindex(name.c_str());
-  if (index == 0) throw_errno(errno, fmt::format("find the new interface {}", name));
-  OffloadStates offloads =
-      with_header ? set_offloads(fd.get(), options) : no_offloads(OffloadState::Is::kForbidden);
-  return Tun(std::move(fd), name, index, kind, std::move(offloads), with_header);
+  Interface made;
+  made.kind = kind;
+  made.with_header = options.tcp_superpackets || options.udp_superpackets;
+  const unsigned flags = (kind == TunKind::kTun ? IFF_TUN : IFF_TAP) | IFF_NO_PI |
+                         (made.with_header ? IFF_VNET_HDR : 0) | (count > 1 ? IFF_MULTI_QUEUE : 0);
+  std::vector<UniqueFd> fds(count);
+  for (UniqueFd& fd : fds) {
+    fd = open_device();
+    // The first makes the interface, the others are its further queues.
+    made.name = made.name.empty() ? attach(fd.get(), name_pattern, flags | IFF_TUN_EXCL)
+                                  : attach(fd.get(), made.name, flags);
+  }
+  made.index = index_of(made.name, count);
+  made.offloads = made.with_header ? set_offloads(fds[0].get(), options)
+                                   : no_offloads(OffloadState::Is::kForbidden);
+  return queues_of(made, fds);
 }
 
 Tun Tun::adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind,
                const TunOptions& options) {
-  if (!is_tun_device(fd.get())) throw Error(ErrorKind::kFailed, "it is no TUN descriptor");
-  ifreq request{};
-  if (::ioctl(fd.get(), TUNGETIFF, &request) < 0)
-    throw Error(ErrorKind::kFailed, "its interface was deleted");
-  const std::string name(request.ifr_name, ::strnlen(request.ifr_name, IFNAMSIZ));
-  const auto flags = static_cast<unsigned short>(request.ifr_flags);
-  if (((flags & IFF_TUN) != 0) != (kind == TunKind::kTun))
-    throw Error(ErrorKind::kFailed, "{} is of the other kind (TUN, TAP)", name);
-  // IFF_NO_PI cannot be asked for: its bit has another meaning here (IFF_NOFILTER).
-  if ((flags & IFF_MULTI_QUEUE) != 0)
-    throw Error(ErrorKind::kFailed, "packets of {} have another form", name);
-  if (!fits(name, name_pattern))
-    throw Error(ErrorKind::kFailed, "its interface is {}, not {}", name, name_pattern);
-  if (!(Netns::of_tun(fd.get()) == Netns::current()))
-    throw Error(ErrorKind::kFailed, "{} is in another network namespace", name);
-  const unsigned index = ::if_nametoindex(name.c_str());
-  if (index == 0) throw_errno(errno, fmt::format("find the interface {}", name));
-  if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-    throw_errno(errno, "set the mode of a TUN descriptor");
-  const bool with_header = (flags & IFF_VNET_HDR) != 0;
-  OffloadStates offloads =
-      with_header ? set_offloads(fd.get(), options) : no_offloads(OffloadState::Is::kOpenedWithout);
-  return Tun(std::move(fd), name, index, kind, std::move(offloads), with_header);
+  return std::move(adopt_queues({&fd, 1}, name_pattern, kind, options).front());
+}
+
+std::vector<Tun> Tun::adopt_queues(std::span<UniqueFd> fds, const std::string& name_pattern,
+                                   TunKind kind, const TunOptions& options) {
+  Interface left;
+  left.kind = kind;
+  for (const UniqueFd& fd : fds) {
+    const Attached attached = attached_to(fd.get());
+    if (!left.name.empty() && attached.name != left.name)
+      throw Error(ErrorKind::kFailed, "its interfaces are two, {} and {}", left.name,
+                  attached.name);
+    refuse_misfit(attached, name_pattern, kind, fds.size());
+    if (!(Netns::of_tun(fd.get()) == Netns::current()))
+      throw Error(ErrorKind::kFailed, "{} is in another network namespace", attached.name);
+    if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+      throw_errno(errno, "set the mode of a TUN descriptor");
+    left.name = attached.name;
+    left.with_header = (attached.flags & IFF_VNET_HDR) != 0;
+  }
+  left.index = index_of(left.name, fds.size());
+  left.offloads = left.with_header ? set_offloads(fds[0].get(), options)
+                                   : no_offloads(OffloadState::Is::kOpenedWithout);
+  return queues_of(left, fds);
 }
 
 packet::Reading Tun::receive(packet::Batch& batch) noexcept {

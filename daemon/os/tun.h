@@ -1,11 +1,19 @@
-// A TUN (IP packets) or TAP (Ethernet frames) interface: the inside port. The interface lives as
-// long as the object. Opened by session/ and the lab in the network namespace of the calling
-// thread; the file descriptor keeps working from any other. Thread: open and close control, receive
-// and send the worker's.
+// A queue of a TUN (IP packets) or TAP (Ethernet frames) interface: the inside port. The interface
+// lives as long as any of its queues. Opened by session/ and the lab in the network namespace of
+// the calling thread; the file descriptor keeps working from any other. Thread: open and close
+// control, receive and send the worker's.
+//
+// Of several queues each is a worker's. What the host sends in a flow comes out of the queue into
+// which the other direction was written last (tun_flow_update() in drivers/net/tun.c): the worker
+// that hears a peer also gets what goes back to it. A flow that nobody answered yet, or not for 3
+// s, has the queue that a hash of its addresses and ports says. So it changes its queue only where
+// an answer begins or ends, and is in order between.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "packet/ports.h"
@@ -30,6 +38,9 @@ class Tun final : public packet::InsidePort {
   // interface of that name, tun or not), kAccessDenied, kNotSupported (no /dev/net/tun),
   // kInvalidArguments (no interface name).
   static Tun open(const std::string& name_pattern, TunKind kind, const TunOptions& options = {});
+  // The same with so many queues, 1 to 256.
+  static std::vector<Tun> open_queues(const std::string& name_pattern, TunKind kind,
+                                      std::size_t count, const TunOptions& options = {});
 
   // Goes on with the interface of a descriptor that an earlier process opened and the service
   // manager kept. It must be what open() would make, as far as the interface's name, kind and
@@ -38,6 +49,9 @@ class Tun final : public packet::InsidePort {
   // Errors: kFailed with what does not fit; the descriptor stays the caller's then.
   static Tun adopt(UniqueFd& fd, const std::string& name_pattern, TunKind kind,
                    const TunOptions& options = {});
+  // The same with all queues of an interface.
+  static std::vector<Tun> adopt_queues(std::span<UniqueFd> fds, const std::string& name_pattern,
+                                       TunKind kind, const TunOptions& options = {});
 
   Tun(Tun&&) noexcept;
   Tun& operator=(Tun&&) noexcept;
@@ -54,8 +68,16 @@ class Tun final : public packet::InsidePort {
   packet::OffloadStates offloads() const override { return offloads_; }
 
  private:
-  Tun(UniqueFd fd, std::string name, unsigned index, TunKind kind, packet::OffloadStates offloads,
-      bool with_header);
+  // What its queues have in common.
+  struct Interface {
+    std::string name;
+    unsigned index = 0;
+    TunKind kind = TunKind::kTun;
+    bool with_header = true;  // in front of each packet: IFF_VNET_HDR
+    packet::OffloadStates offloads;
+  };
+  Tun(UniqueFd fd, const Interface& interface);
+  static std::vector<Tun> queues_of(const Interface& interface, std::span<UniqueFd> fds);
 
   UniqueFd fd_;
   std::string name_;
@@ -65,8 +87,8 @@ class Tun final : public packet::InsidePort {
   std::unique_ptr<TunWriter> writer_;
 };
 
-// Deletes the interface of a TUN descriptor, whoever else has a copy of it. A refusal is logged;
-// one that is gone is fine.
+// Deletes the interface of a TUN descriptor, whoever else has a copy of it or another of its
+// queues. A refusal is logged; one that is gone is fine.
 void delete_interface(int tun_fd) noexcept;
 
 }  // namespace vpntun::os

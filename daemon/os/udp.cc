@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -24,6 +26,7 @@ using packet::OffloadState;
 using packet::Packet;
 using packet::SendVerdict;
 
+constexpr std::string_view kAdopting = "adopt a UDP socket";
 constexpr int kPendingErrors = 16;  // tries of a call that fails with what ICMP said of another
 
 // -1: there is no such option, or no such socket.
@@ -113,6 +116,31 @@ Endpoint bound_to(int fd, std::string_view attempted) {
   return endpoint_of(local);
 }
 
+// SO_COOKIE: of the socket, however many descriptors it has.
+std::uint64_t identity_of(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof(cookie);
+  if (::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0) throw_errno(errno, kAdopting);
+  return cookie;
+}
+
+// The port of a socket that is what bind() would make. family: of those. wanted: 0 is any.
+std::uint16_t port_of(int fd, std::uint16_t wanted, Family family) {
+  if (get_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_UDP)
+    throw Error(ErrorKind::kFailed, "it is no UDP socket");
+  const bool v6 = family == Family::kIpv6;
+  if (get_option(fd, SOL_SOCKET, SO_DOMAIN) != (v6 ? AF_INET6 : AF_INET) ||
+      (v6 && get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0))
+    throw Error(ErrorKind::kFailed, "it is of other address families");
+  const Endpoint bound = bound_to(fd, kAdopting);
+  if (!bound.address.is_unspecified() || bound.port == 0 || (wanted != 0 && wanted != bound.port))
+    throw Error(ErrorKind::kFailed, "it is bound to {}, not to port {}", bound.to_string(), wanted);
+  if (is_connected(fd)) throw Error(ErrorKind::kFailed, "it is connected");
+  if (!(Netns::of_socket(fd) == Netns::current()))
+    throw Error(ErrorKind::kFailed, "it is in another network namespace");
+  return bound.port;
+}
+
 void refuse(Packet& packet, int error_number) noexcept {
   packet.verdict = SendVerdict::kRefused;
   packet.error_number = error_number;
@@ -141,9 +169,10 @@ UdpSocket::UdpSocket(UdpSocket&&) noexcept = default;
 UdpSocket& UdpSocket::operator=(UdpSocket&&) noexcept = default;
 UdpSocket::~UdpSocket() = default;
 
-UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
+UdpSocket UdpSocket::bind_one(std::uint16_t port, bool shared, const UdpOptions& options) {
   const std::string attempted = fmt::format("open UDP port {}", port);
   auto [fd, family] = open_widest(options, attempted);
+  if (shared) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, attempted);
   set_buffers(fd.get(), options.buffer_bytes);
 
   sockaddr_storage any{};
@@ -156,25 +185,50 @@ UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
   return UdpSocket(std::move(fd), open_socket(family, options, attempted), family, bound, options);
 }
 
+UdpSocket UdpSocket::bind(std::uint16_t port, const UdpOptions& options) {
+  return bind_one(port, /*shared=*/false, options);
+}
+
+std::vector<UdpSocket> UdpSocket::bind_group(std::uint16_t port, std::size_t count,
+                                             const UdpOptions& options) {
+  std::vector<UdpSocket> group;
+  // The first does not share: it is refused a port that another session shares among its sockets.
+  group.push_back(bind(port, options));
+  const std::uint16_t bound = group[0].local_port();
+  // The group itself begins with the second (reuseport_add_sock() in net/core/sock_reuseport.c).
+  if (count > 1)
+    set_option(group[0].fd(), SOL_SOCKET, SO_REUSEPORT, 1, fmt::format("share UDP port {}", bound));
+  while (group.size() < count) group.push_back(bind_one(bound, /*shared=*/true, options));
+  return group;
+}
+
 UdpSocket UdpSocket::adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& options) {
-  constexpr std::string_view kAttempted = "adopt a UDP socket";
-  auto [probe, family] = open_widest(options, kAttempted);
-  if (get_option(fd.get(), SOL_SOCKET, SO_PROTOCOL) != IPPROTO_UDP)
-    throw Error(ErrorKind::kFailed, "it is no UDP socket");
-  if (get_option(fd.get(), SOL_SOCKET, SO_DOMAIN) !=
-          get_option(probe.get(), SOL_SOCKET, SO_DOMAIN) ||
-      (family == Family::kIpv6 && get_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY) != 0))
-    throw Error(ErrorKind::kFailed, "it is of other address families");
-  const Endpoint bound = bound_to(fd.get(), kAttempted);
-  if (!bound.address.is_unspecified() || bound.port == 0 || (port != 0 && port != bound.port))
-    throw Error(ErrorKind::kFailed, "it is bound to {}, not to port {}", bound.to_string(), port);
-  if (is_connected(fd.get())) throw Error(ErrorKind::kFailed, "it is connected");
-  if (!(Netns::of_socket(fd.get()) == Netns::current()))
-    throw Error(ErrorKind::kFailed, "it is in another network namespace");
-  set_options(fd.get(), family, options, kAttempted);
-  set_buffers(fd.get(), options.buffer_bytes);
-  if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) throw_errno(errno, kAttempted);
-  return UdpSocket(std::move(fd), std::move(probe), family, bound.port, options);
+  return std::move(adopt_group({&fd, 1}, port, options).front());
+}
+
+std::vector<UdpSocket> UdpSocket::adopt_group(std::span<UniqueFd> fds, std::uint16_t port,
+                                              const UdpOptions& options) {
+  std::set<std::uint64_t> sockets;
+  std::vector<UniqueFd> probes;
+  Family family{};
+  for (const UniqueFd& fd : fds) {
+    std::tie(probes.emplace_back(), family) = open_widest(options, kAdopting);
+    port = port_of(fd.get(), port, family);
+    const bool shared = get_option(fd.get(), SOL_SOCKET, SO_REUSEPORT) == 1;
+    // Those that share it share it with each other: the kernel lets no others have one port.
+    if (shared != (fds.size() > 1))
+      throw Error(ErrorKind::kFailed, "it is {} of several at port {}", shared ? "one" : "none",
+                  port);
+    if (!sockets.insert(identity_of(fd.get())).second)
+      throw Error(ErrorKind::kFailed, "one of its sockets is there twice");
+    set_options(fd.get(), family, options, kAdopting);
+    set_buffers(fd.get(), options.buffer_bytes);
+    if (::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) < 0) throw_errno(errno, kAdopting);
+  }
+  std::vector<UdpSocket> group;
+  for (std::size_t i = 0; i < fds.size(); ++i)
+    group.push_back(UdpSocket(std::move(fds[i]), std::move(probes[i]), family, port, options));
+  return group;
 }
 
 std::uint32_t UdpSocket::path_mtu(const Endpoint& remote) noexcept {

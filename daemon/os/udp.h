@@ -3,10 +3,16 @@
 // bit is set and an oversize one is refused, unless the packet says that it may be cut. The kernel
 // segments and gathers runs of datagrams where it can. Bound in the network namespace of the
 // calling thread. Thread: bind control, receive and send the worker's.
+//
+// Several sockets may share a port (SO_REUSEPORT), each of them a worker's: what comes from one
+// address and port always comes to the same one, by a hash (reuseport_select_sock() in
+// net/core/sock_reuseport.c), and so does what ICMP says about the datagrams sent there.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "os/udp_errors.h"
@@ -31,12 +37,19 @@ class UdpSocket final : public packet::OutsidePort {
   // port: 0 lets the kernel choose. IPv4 only where the kernel has no IPv6.
   // Errors: kAddressInUse ("UDP port 9090 is in use"), kAccessDenied.
   static UdpSocket bind(std::uint16_t port, const UdpOptions& options = {});
+  // The same with so many sockets that share the port, at least one. A port that somebody has is
+  // refused as for one socket, and nobody gets it who does not ask for sharing and is of this user.
+  static std::vector<UdpSocket> bind_group(std::uint16_t port, std::size_t count,
+                                           const UdpOptions& options = {});
 
   // Goes on with a socket that an earlier process bound and the service manager kept, its queue and
   // all. It must be what bind() would make: port (0: any), families, namespace of the calling
   // thread. Options are set anew. Errors: kFailed with what does not fit; the descriptor stays the
   // caller's then.
   static UdpSocket adopt(UniqueFd& fd, std::uint16_t port, const UdpOptions& options = {});
+  // The same with all sockets that share a port.
+  static std::vector<UdpSocket> adopt_group(std::span<UniqueFd> fds, std::uint16_t port,
+                                            const UdpOptions& options = {});
 
   UdpSocket(UdpSocket&&) noexcept;
   UdpSocket& operator=(UdpSocket&&) noexcept;
@@ -61,6 +74,7 @@ class UdpSocket final : public packet::OutsidePort {
  private:
   UdpSocket(UniqueFd fd, UniqueFd probe, Family family, std::uint16_t port,
             const UdpOptions& options);
+  static UdpSocket bind_one(std::uint16_t port, bool shared, const UdpOptions& options);
   // The verdict of the first packet prepared, which the kernel refused, after a second try: in
   // pieces where it may be cut, or without its source if that may be gone.
   void settle_refused(packet::Packet& packet, int error_number) noexcept;

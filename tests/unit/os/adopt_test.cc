@@ -71,13 +71,13 @@ TEST_F(AdoptTun, TheKindHasToFit) {
   EXPECT_EQ(Tun::adopt(kept, "tap0", TunKind::kTap).index(), tap.index());
 }
 
-TEST_F(AdoptTun, TheFormOfThePacketsHasToFit) {
+TEST_F(AdoptTun, ThatItHasOneQueueHasToFit) {
   UniqueFd kept(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
   ifreq request{};
   std::string("tun0").copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
   ASSERT_EQ(::ioctl(kept.get(), TUNSETIFF, &request), 0);
-  EXPECT_THAT(refusal(kept, "tun0"), IsError(ErrorKind::kFailed, "form"));
+  EXPECT_THAT(refusal(kept, "tun0"), IsError(ErrorKind::kFailed, "several queues"));
 }
 
 TEST_F(AdoptTun, ADeletedInterfaceIsRefused) {
