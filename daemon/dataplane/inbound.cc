@@ -27,24 +27,44 @@ Inbound::Inbound(Tables& tables, Transport& transport, packet::InsidePort& insid
       transport_(transport),
       inside_(inside),
       outside_(outside),
-      outbound_(outbound) {}
+      outbound_(outbound) {
+  openings_.reserve(packet::kBatchSize);
+}
 
 bool Inbound::run(std::size_t budget) noexcept {
   for (;;) {
     in_.clear();
     const bool more = outside_.receive(in_) == packet::Reading::kMore;
-    for (packet::Packet& datagram : in_.packets()) accept(datagram);
+    open_early();
+    {
+      const Hold hold(tables_.mutex);
+      for (std::size_t i = 0; i < in_.size(); ++i) accept(in_[i], openings_[i]);
+      outbound_.flush_forwards();
+    }
+    openings_.clear();  // and the keys in them
     flush_inside();
-    outbound_.flush_forwards();
     if (!more || in_.size() >= budget) return more;
     budget -= in_.size();
   }
 }
 
-void Inbound::accept(packet::Packet& datagram) noexcept {
+// What ciphers have to do is done before the tables are held. Not while somebody captures, who sees
+// datagrams as they came.
+void Inbound::open_early() noexcept {
+  openings_.resize(in_.size());
+  if (!transport_.rewrites()) return;
+  {
+    const Hold hold(tables_.mutex);
+    if (tables_.captures.active()) return;
+    for (std::size_t i = 0; i < in_.size(); ++i) openings_[i] = transport_.begin_open(in_[i]);
+  }
+  for (wg::Opening& opening : openings_) opening.finish();
+}
+
+void Inbound::accept(packet::Packet& datagram, const wg::Opening& opening) noexcept {
   packet::Packet outer = datagram;
   if (transport_.rewrites()) outer.bytes = tables_.captures.kept(datagram.bytes);
-  const Outcome outcome = transport_.open(datagram);
+  const Outcome outcome = transport_.open(datagram, opening);
   CaptureNote note;
   if (datagram.peer != kNoPeer) note.peer = tables_.peers[datagram.peer].name;
   if (outcome.is_dropped()) {
@@ -100,6 +120,7 @@ void Inbound::flood(const packet::Packet& frame) noexcept {
 void Inbound::flush_inside() noexcept {
   if (accepted_.empty()) return;
   inside_.send(accepted_);
+  const Hold hold(tables_.mutex);
   for (const packet::Packet& packet : accepted_.packets()) {
     CaptureNote note{.pair = packet.pair, .peer = tables_.peers[packet.peer].name};
     if (packet.verdict != SendVerdict::kSent) {

@@ -1,6 +1,7 @@
 // From the outside to the inside: reads a batch of datagrams, lets the transport open each (and say
 // whose it is), and writes the batch into the interface. Between TAP peers it is a learning switch:
 // a frame for another peer goes there without passing through the kernel. Thread: the worker's.
+// run() holds the tables by itself, and not while the ports or ciphers work.
 #pragma once
 
 #include <cstddef>
@@ -22,11 +23,12 @@ class Inbound {
 
   // Carries about `budget` datagrams. True: there may be more, call again without waiting.
   bool run(std::size_t budget) noexcept;
-  // Writes bytes into the interface as they are. 0, or an errno.
+  // Writes bytes into the interface as they are. 0, or an errno. Requires that the tables are held.
   int inject(std::vector<std::uint8_t> bytes) noexcept;
 
  private:
-  void accept(packet::Packet& datagram) noexcept;
+  void open_early() noexcept;
+  void accept(packet::Packet& datagram, const wg::Opening& opening) noexcept;
   void switch_frame(const packet::Packet& frame) noexcept;
   void flood(const packet::Packet& frame) noexcept;
   void flush_inside() noexcept;
@@ -37,6 +39,7 @@ class Inbound {
   packet::OutsidePort& outside_;
   Outbound& outbound_;
   packet::Batch in_{packet::kBatchSize, 0};
+  std::vector<wg::Opening> openings_;              // of in_, in the same order
   packet::Batch accepted_{packet::kBatchSize, 0};  // views of in_
 };
 

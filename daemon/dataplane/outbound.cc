@@ -28,7 +28,9 @@ DropReason reason_of_unsent(SendVerdict verdict) noexcept {
 
 Outbound::Outbound(Tables& tables, Transport& transport, packet::InsidePort& inside,
                    packet::OutsidePort& outside)
-    : tables_(tables), transport_(transport), inside_(inside), outside_(outside) {}
+    : tables_(tables), transport_(transport), inside_(inside), outside_(outside) {
+  sealings_.reserve(2 * packet::kBatchSize);
+}
 
 Outbound::Result Outbound::run(std::size_t budget) noexcept {
   using packet::Reading;
@@ -50,6 +52,7 @@ Outbound::Result Outbound::run(std::size_t budget) noexcept {
 
 // Routes packets of in_ until it is done or out_ is full.
 void Outbound::fill() noexcept {
+  const Hold hold(tables_.mutex);
   while (next_ < in_.size() && !out_.full()) {
     packet::Packet& packet = in_[next_];
     if (!tables_.frames)
@@ -108,7 +111,7 @@ bool Outbound::flood(packet::Packet& frame) noexcept {
       forward(copy);
       continue;
     }
-    const Outcome outcome = transport_.seal(copy);
+    const Outcome outcome = transport_.seal(copy, sealings_);
     if (outcome.is_dropped())
       drop(outcome.reason(), copy);
     else
@@ -123,9 +126,8 @@ bool Outbound::flood(packet::Packet& frame) noexcept {
 // To one peer. Requires !out_.full().
 void Outbound::emit(packet::Packet& packet, PeerIndex peer) noexcept {
   packet.peer = peer;
-  const auto inner =
-      transport_.rewrites() ? tables_.captures.kept(packet.bytes) : std::span(packet.bytes);
-  const Outcome outcome = transport_.seal(packet);
+  const std::span inner = packet.bytes;  // not encrypted yet
+  const Outcome outcome = transport_.seal(packet, sealings_);
   if (outcome.is_dropped()) return refuse(outcome.reason(), packet);
   if (!outcome.is_passed()) return;
   packet.pair = tables_.captures.next_pair();
@@ -137,7 +139,9 @@ void Outbound::emit(packet::Packet& packet, PeerIndex peer) noexcept {
 // Sends out_. False: the outside is full, and out_ holds what it did not take.
 bool Outbound::flush() noexcept {
   if (out_.empty()) return true;
+  finish_sealings();
   outside_.send(out_);
+  const Hold hold(tables_.mutex);
   bool blocked = false;
   for (packet::Packet& packet : out_.packets()) {
     if (packet.verdict == SendVerdict::kWouldBlock)
@@ -152,6 +156,11 @@ bool Outbound::flush() noexcept {
   out_.keep_if(
       [](const packet::Packet& packet) { return packet.verdict == SendVerdict::kWouldBlock; });
   return !blocked;
+}
+
+void Outbound::finish_sealings() noexcept {
+  for (wg::Sealing& sealing : sealings_) sealing.finish();
+  sealings_.clear();
 }
 
 // A packet that is not tried again: counted as sent, or dropped.
@@ -215,7 +224,7 @@ void Outbound::forward(const packet::Packet& packet) noexcept {
   if (!forwards_.fits(packet.bytes.size())) flush_forwards();
   packet::Packet& copy =
       transport_.rewrites() ? forwards_.append_copy(packet) : forwards_.append_view(packet);
-  const Outcome outcome = transport_.seal(copy);
+  const Outcome outcome = transport_.seal(copy, sealings_);
   if (outcome.is_dropped()) drop(outcome.reason(), copy);
   if (!outcome.is_passed()) forwards_.drop_last();
 }
@@ -225,7 +234,7 @@ void Outbound::send_staged(PeerIndex peer, const Staging::Packets& packets) noex
     if (!forwards_.fits(bytes.size())) flush_forwards();
     packet::Packet& packet = forwards_.append_copy(bytes);
     packet.peer = peer;
-    const Outcome outcome = transport_.seal(packet);
+    const Outcome outcome = transport_.seal(packet, sealings_);
     if (outcome.is_dropped()) refuse(outcome.reason(), packet);
     if (!outcome.is_passed()) {
       forwards_.drop_last();
@@ -239,6 +248,7 @@ void Outbound::send_staged(PeerIndex peer, const Staging::Packets& packets) noex
 }
 
 void Outbound::flush_forwards() noexcept {
+  finish_sealings();
   if (!forwards_.empty()) outside_.send(forwards_);
   for (const packet::Packet& packet : forwards_.packets()) settle(packet);
   forwards_.clear();  // also of the bytes of packets that the transport took out again

@@ -1,7 +1,8 @@
 // From the inside to the outside: reads a batch, finds each packet's peer, lets the transport seal
 // it and sends the batch. When the outside can take no more, what is left is kept and sent first
 // next time, and nothing is read meanwhile: the interface's own queue then slows the senders down.
-// Thread: the worker's.
+// Thread: the worker's. run() holds the tables by itself, and not while the ports or ciphers work;
+// the other functions require that they are held.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +50,7 @@ class Outbound {
   bool flood(packet::Packet& frame) noexcept;
   void emit(packet::Packet& packet, PeerIndex peer) noexcept;
   bool flush() noexcept;
+  void finish_sealings() noexcept;
   void settle(const packet::Packet& packet) noexcept;
   void settle_oversize(const packet::Packet& packet) noexcept;
   void send_pieces() noexcept;
@@ -68,6 +70,7 @@ class Outbound {
   packet::Batch forwards_;  // views of others' bytes; copies where the transport rewrites them
   packet::Batch pieces_;    // fragments
   packet::Batch answers_;   // ICMP, to the inside
+  Sealings sealings_;       // of out_ and forwards_; finished before they are sent
 };
 
 }  // namespace vpntun::dataplane

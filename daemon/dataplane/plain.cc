@@ -5,7 +5,8 @@
 #include "packet/ip_view.h"
 
 namespace vpntun::dataplane {
-Outcome Plain::seal(packet::Packet& packet) noexcept {
+
+Outcome Plain::seal(packet::Packet& packet, Sealings&) noexcept {
   const Peer& peer = tables_.peers[packet.peer];
   if (!peer.endpoint) return Outcome::dropped(DropReason::kNoEndpoint);
   packet.remote = *peer.endpoint;
@@ -17,7 +18,7 @@ Outcome Plain::seal(packet::Packet& packet) noexcept {
   return Outcome::passed();
 }
 
-Outcome Plain::open(packet::Packet& datagram) noexcept {
+Outcome Plain::open(packet::Packet& datagram, const wg::Opening&) noexcept {
   return tables_.frames ? open_frame(datagram) : open_packet(datagram);
 }
 

@@ -23,8 +23,8 @@ class Plain final : public Transport {
 
   explicit Plain(Tables& tables) noexcept : tables_(tables) {}
 
-  Outcome seal(packet::Packet& packet) noexcept override;
-  Outcome open(packet::Packet& datagram) noexcept override;
+  Outcome seal(packet::Packet& packet, Sealings& sealings) noexcept override;
+  Outcome open(packet::Packet& datagram, const wg::Opening& opening) noexcept override;
   bool rewrites() const noexcept override { return false; }
 
  private:

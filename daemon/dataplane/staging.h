@@ -22,6 +22,9 @@ class Staging {
 
   // Returns how many packets had to go for it, this one included when there is no room at all.
   std::size_t hold(wg::PeerId peer, std::span<const std::uint8_t> packet);
+  bool has(wg::PeerId peer) const noexcept {
+    return !waiting_.empty() && waiting_.find(peer) != waiting_.end();
+  }
   // All that waits for the peer, oldest first. It waits no longer.
   Packets take(wg::PeerId peer);
 

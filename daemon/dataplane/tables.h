@@ -1,8 +1,9 @@
-// Everything a worker's batch functions look at and change. Owned by one worker. Thread: the
-// worker's; the counters may be read by any.
+// Everything that workers' batch functions look at and change. Thread: the worker that holds the
+// mutex; the counters may be read by any.
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,8 @@
 
 namespace vpntun::dataplane {
 
+using Hold = std::lock_guard<std::mutex>;
+
 struct Tables {
   Tables(bool frames_inside, bool public_allowed, const CaptureSource& source, std::uint64_t seed)
       : frames(frames_inside),
@@ -21,6 +24,7 @@ struct Tables {
         macs(seed, 0),
         captures(source) {}
 
+  std::mutex mutex;
   const bool frames;  // TAP: Ethernet frames; else IP packets
   bool allow_public_plaintext;
   std::uint32_t mtu = 0;  // of the interface, bytes of an IP packet; 0: unknown
@@ -30,7 +34,7 @@ struct Tables {
   DropCounters drops;
   Captures captures;
   std::vector<PeerIndex> news;  // peers of which something is to be announced
-  Instant now{};                // read once per turn of the loop
+  Instant now{};                // when the latest turn of a worker began
 
   // places: where those in use before are in the new table.
   void replace_peers(PeerTable wanted, std::span<const PeerIndex> places) {

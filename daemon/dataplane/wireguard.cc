@@ -81,7 +81,7 @@ void Wireguard::log_keys(bool wanted) {
   device_.set_key_log(std::move(log), tables_.now);
 }
 
-Outcome Wireguard::seal(packet::Packet& packet) noexcept {
+Outcome Wireguard::seal(packet::Packet& packet, Sealings& sealings) noexcept {
   const Peer& peer = tables_.peers[packet.peer];
   if (!peer.endpoint) return Outcome::dropped(DropReason::kNoEndpoint);
   packet.remote = *peer.endpoint;
@@ -91,8 +91,11 @@ Outcome Wireguard::seal(packet::Packet& packet) noexcept {
   const std::size_t limit =
       tables_.frames && tables_.mtu != 0 ? tables_.mtu + packet::kTaggedHeader : tables_.mtu;
   packet.traffic_class = tables_.frames ? 0 : packet::ecn_of(packet.bytes);
-  const auto datagram = device_.seal(peer.id, packet.bytes, limit, tables_.now);
-  if (!datagram) {
+  std::optional<wg::Sealing> sealing;
+  // What waits goes first, also when another worker has the session ready and did not send it yet.
+  if (!staging_.has(peer.id) || !device_.status(peer.id, tables_.now).has_session)
+    sealing = device_.begin_seal(peer.id, packet.bytes, limit, tables_.now);
+  if (!sealing) {
     if (!device_.status(peer.id, tables_.now).possible)
       return Outcome::dropped(DropReason::kNoSession);
     for (std::size_t gone = staging_.hold(peer.id, packet.bytes); gone > 0; --gone)
@@ -100,13 +103,15 @@ Outcome Wireguard::seal(packet::Packet& packet) noexcept {
                           &packet.remote, tables_.now);
     return Outcome::taken();
   }
-  packet.bytes = *datagram;
+  packet.bytes = sealing->datagram();
+  sealings.push_back(*std::move(sealing));
   return Outcome::passed();
 }
 
-Outcome Wireguard::open(packet::Packet& datagram) noexcept {
+Outcome Wireguard::open(packet::Packet& datagram, const wg::Opening& opening) noexcept {
   const std::size_t size = datagram.bytes.size();
-  const wg::Arrival arrival = device_.receive(datagram.bytes, datagram.remote, tables_.now);
+  const wg::Arrival arrival =
+      device_.receive(datagram.bytes, datagram.remote, tables_.now, opening);
   datagram.peer = index_of(arrival.peer);
   if (arrival.kind == wg::Arrival::Kind::kRefused)
     return Outcome::dropped(reason_of(arrival.refusal));

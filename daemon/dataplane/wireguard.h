@@ -21,8 +21,11 @@ class Wireguard final : public Transport {
   Wireguard(Tables& tables, wg::Surroundings surroundings)
       : tables_(tables), device_(std::move(surroundings)) {}
 
-  Outcome seal(packet::Packet& packet) noexcept override;
-  Outcome open(packet::Packet& datagram) noexcept override;
+  Outcome seal(packet::Packet& packet, Sealings& sealings) noexcept override;
+  wg::Opening begin_open(const packet::Packet& datagram) noexcept override {
+    return device_.begin_open(datagram.bytes, tables_.now);
+  }
+  Outcome open(packet::Packet& datagram, const wg::Opening& opening) noexcept override;
   bool rewrites() const noexcept override { return true; }
 
   void set_private_key(const crypto::SecretKey& key);

@@ -4,38 +4,51 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "dataplane/loop.h"
+#include "dataplane/plane.h"
 
 namespace vpntun::dataplane {
 
-Worker::Worker(std::unique_ptr<packet::InsidePort> inside,
-               std::unique_ptr<packet::OutsidePort> outside, WorkerOptions options)
-    : thread_name_(std::move(options.thread_name)),
-      loop_(std::make_unique<Loop>(std::move(inside), std::move(outside), options)) {}
+Worker::Worker(std::vector<Ports> ports, const WorkerOptions& options)
+    : plane_(std::make_unique<Plane>(options)), answered_(ports.size()) {
+  for (Ports& pair : ports)
+    loops_.push_back(std::make_unique<Loop>(loops_.size(), *plane_, std::move(pair.inside),
+                                            std::move(pair.outside)));
+}
 
 Worker::~Worker() {
   stop();
 }
 
 void Worker::start() {
-  // The thread inherits the mask: signals are the control thread's, and SIGPIPE of a capture
+  // Who the peers are, before the packets that wait already: those of a restart.
+  loops_.front()->obey_commands();
+  // The threads inherit the mask: signals are the control thread's, and SIGPIPE of a capture
   // nobody's.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([loop = loop_.get()] { loop->run(); });
+  for (const auto& loop : loops_) {
+    threads_.emplace_back([loop = loop.get()] { loop->run(); });
+    const std::string name = "vpntun-w" + std::to_string(threads_.size() - 1);
+    pthread_setname_np(threads_.back().native_handle(), name.c_str());
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), thread_name_.substr(0, 15).c_str());
 }
 
 void Worker::stop() noexcept {
-  if (!thread_.joinable()) return;
-  loop_->commands().post(Stop{});
-  thread_.join();
+  for (std::size_t i = 0; i < threads_.size(); ++i) loops_[i]->commands().post(Stop{});
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Worker::post(Change change) {
+  loops_.front()->commands().post(std::move(change));
 }
 
 void Worker::set_peers(const std::vector<PeerConfig>& peers) {
@@ -62,53 +75,53 @@ void Worker::set_peers(const std::vector<PeerConfig>& peers) {
   }
   configs_ = peers;
   records_ = std::move(records);
-  loop_->commands().post(SetPeers{PeerTable(configs_, records_), std::move(keys)});
+  post(SetPeers{PeerTable(configs_, records_), std::move(keys)});
   for (const PeerIndex peer : elsewhere) set_endpoint(peer, configs_[peer].endpoint);
 }
 
 void Worker::set_private_key(const crypto::SecretKey& key) {
-  loop_->commands().post(SetPrivateKey{key});
+  post(SetPrivateKey{key});
 }
 
 void Worker::set_mtu(std::uint32_t mtu) {
-  loop_->commands().post(SetMtu{mtu});
+  post(SetMtu{mtu});
 }
 
 void Worker::revive_peers() {
-  loop_->commands().post(Revive{});
+  post(Revive{});
 }
 
 void Worker::set_allow_public_plaintext(bool allowed) {
-  loop_->commands().post(AllowPublic{allowed});
+  post(AllowPublic{allowed});
 }
 
 void Worker::set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint) {
-  loop_->commands().post(SetEndpoint{peer, endpoint});
+  post(SetEndpoint{peer, endpoint});
 }
 
 std::optional<std::uint64_t> Worker::add_capture(UniqueFd pipe, const CaptureOptions& options) {
   if (captures_ == kMaxCaptures) return std::nullopt;
   ++captures_;
   const std::uint64_t id = next_capture_++;
-  loop_->commands().post(AddCapture{id, std::move(pipe), options});
+  post(AddCapture{id, std::move(pipe), options});
   return id;
 }
 
 void Worker::inject(std::vector<std::uint8_t> bytes, std::uint64_t token) {
-  loop_->commands().post(Inject{std::move(bytes), token});
+  loops_.front()->commands().post(Inject{std::move(bytes), token});
 }
 
 void Worker::ask_alive() {
-  loop_->commands().post(Ask{});
+  for (const auto& loop : loops_) loop->commands().post(Ask{});
 }
 
 int Worker::event_fd() const noexcept {
-  return loop_->notices().fd();
+  return plane_->notices.fd();
 }
 
 std::vector<Event> Worker::take_events() {
   std::vector<Event> events;
-  for (const Notice& notice : loop_->notices().take()) {
+  for (const Notice& notice : plane_->notices.take()) {
     if (const auto* changed = std::get_if<PeerChanged>(&notice)) {
       // Opens the way for the next announcement before anybody looks: no change is missed.
       changed->record->announced();
@@ -120,7 +133,10 @@ std::vector<Event> Worker::take_events() {
     } else if (const auto* closed = std::get_if<CaptureClosed>(&notice)) {
       --captures_;
       events.emplace_back(CaptureEnded{closed->id, closed->lost});
-    } else if (std::holds_alternative<Answered>(notice)) {
+    } else if (const auto* answer = std::get_if<Answered>(&notice)) {
+      answered_[answer->worker] = true;
+      if (std::ranges::find(answered_, false) != answered_.end()) continue;
+      answered_.assign(answered_.size(), false);
       events.emplace_back(Alive{});
     } else {
       events.emplace_back(InsideGone{});
@@ -131,9 +147,15 @@ std::vector<Event> Worker::take_events() {
 
 Snapshot Worker::snapshot() const {
   Snapshot snapshot;
-  snapshot.traffic = loop_->tables().traffic.read();
-  snapshot.drops = loop_->tables().drops.read(loop_->tables().frames);
-  snapshot.offloads = loop_->offloads();
+  snapshot.traffic = plane_->tables.traffic.read();
+  snapshot.drops = plane_->tables.drops.read(plane_->tables.frames);
+  snapshot.offloads = loops_.front()->offloads();
+  // One that a single thread has lost is off.
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    const packet::OffloadStates others = loops_[i]->offloads();
+    for (std::size_t kind = 0; kind < std::min(others.size(), snapshot.offloads.size()); ++kind)
+      if (snapshot.offloads[kind].on()) snapshot.offloads[kind] = others[kind];
+  }
   for (const auto& record : records_)
     snapshot.peers.push_back(
         {record->traffic.read(), record->endpoint(), record->handshakes(), record->refused()});

@@ -1,21 +1,21 @@
-// One packet thread: owns the two ports, the tables, the batches and the captures, and carries each
-// batch from one port to the other before it looks again. All public functions belong to the
-// control thread; what they change reaches the worker through its mailbox between batches, what it
-// has to say comes back as events.
+// The packet threads of a session. Each has two ports of its own, a queue of the interface and a
+// socket, and carries each batch from one to the other before it looks again; what they know of
+// peers and sessions they share (see Plane). All public functions belong to the control thread;
+// what they change reaches the threads through a mailbox between batches, what these have to say
+// comes back as events.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
-#include "base/mailbox.h"
 #include "base/unique_fd.h"
 #include "dataplane/capture.h"
 #include "dataplane/counters.h"
+#include "dataplane/mail.h"
 #include "dataplane/peer.h"
 #include "dataplane/worker_options.h"
 #include "packet/ports.h"
@@ -54,19 +54,26 @@ struct Snapshot {
   packet::OffloadStates offloads;
 };
 
+// Of one thread.
+struct Ports {
+  std::unique_ptr<packet::InsidePort> inside;
+  std::unique_ptr<packet::OutsidePort> outside;
+};
+
 class Loop;
+class Plane;
 
 class Worker {
  public:
-  // Throws Error when the system refuses an epoll or event descriptor.
-  Worker(std::unique_ptr<packet::InsidePort> inside, std::unique_ptr<packet::OutsidePort> outside,
-         WorkerOptions options);
+  // ports: of each thread, at least one. Throws Error when the system refuses an epoll or event
+  // descriptor.
+  Worker(std::vector<Ports> ports, const WorkerOptions& options);
   ~Worker();  // stops
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   void start();
-  // Ends and joins the thread; start() goes on where it ended. May be called twice.
+  // Ends and joins the threads; start() goes on where they ended. May be called twice.
   void stop() noexcept;
 
   // Replaces all peers. Those with a known name keep their counters, their session, their MAC
@@ -90,7 +97,7 @@ class Worker {
   // Writes raw bytes into the interface; InjectDone with the token follows.
   void inject(std::vector<std::uint8_t> bytes, std::uint64_t token);
 
-  // Alive follows, once the worker has come round to it.
+  // Alive follows, once every thread has come round to it.
   void ask_alive();
 
   // Readable when take_events() has something.
@@ -100,13 +107,16 @@ class Worker {
   Snapshot snapshot() const;
 
  private:
-  std::string thread_name_;
+  void post(Change change);
+
   std::vector<PeerConfig> configs_;
   std::vector<std::shared_ptr<PeerRecord>> records_;  // of configs_
-  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<Plane> plane_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::vector<bool> answered_;  // of loops_, since the last Alive
   std::uint64_t next_capture_ = 1;
   std::size_t captures_ = 0;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace vpntun::dataplane

@@ -1,8 +1,7 @@
-// What a worker is told once, before it starts.
+// What workers are told once, before they start.
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "base/address.h"
 
@@ -14,7 +13,6 @@ struct WorkerOptions {
   bool allow_public_plaintext = false;  // plain: send to and learn public endpoints
   std::uint16_t listen_port = 0;        // of the outside port, shown in captures
   IpAddress local;  // own outer address for captures where no better one is known
-  std::string thread_name = "vpntun-w0";  // at most 15 bytes
 };
 
 }  // namespace vpntun::dataplane

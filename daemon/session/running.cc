@@ -147,9 +147,10 @@ void Running::start_worker(os::Tun tun, os::UdpSocket socket) {
   options.allow_public_plaintext = profile_.allow_public_plaintext;
   options.listen_port = port_;
   options.local = outer_source_;
-  worker_ = std::make_unique<dataplane::Worker>(std::make_unique<os::Tun>(std::move(tun)),
-                                                std::make_unique<os::UdpSocket>(std::move(socket)),
-                                                std::move(options));
+  std::vector<dataplane::Ports> ports;
+  ports.push_back({std::make_unique<os::Tun>(std::move(tun)),
+                   std::make_unique<os::UdpSocket>(std::move(socket))});
+  worker_ = std::make_unique<dataplane::Worker>(std::move(ports), options);
   std::vector<dataplane::PeerConfig> peers = peers_->configs();
   recall(handover_.endpoints(), may_be_public(profile_), peers);
   worker_->set_mtu(mtu_.bytes);

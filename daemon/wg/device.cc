@@ -74,6 +74,14 @@ std::size_t Device::size() const noexcept {
 
 std::optional<MutableBytes> Device::seal(PeerId peer, MutableBytes payload, std::size_t mtu,
                                          Instant now) noexcept {
+  auto sealing = begin_seal(peer, payload, mtu, now);
+  if (!sealing) return std::nullopt;
+  sealing->finish();
+  return sealing->datagram();
+}
+
+std::optional<Sealing> Device::begin_seal(PeerId peer, MutableBytes payload, std::size_t mtu,
+                                          Instant now) noexcept {
   Peer* const to = state_->roster.at(peer);
   if (!to) return std::nullopt;
   Keypair* const keypair = to->keypairs.sendable(now);
@@ -81,7 +89,7 @@ std::optional<MutableBytes> Device::seal(PeerId peer, MutableBytes payload, std:
     state_->wish(*to, now);
     return std::nullopt;
   }
-  const auto datagram = keypair->seal(payload, padded_size(payload.size(), mtu));
+  auto sealing = keypair->seal(payload, padded_size(payload.size(), mtu));
   if (payload.empty()) {
     to->timers.sent(now);
   } else {
@@ -89,15 +97,24 @@ std::optional<MutableBytes> Device::seal(PeerId peer, MutableBytes payload, std:
   }
   if (keypair->wants_successor(now)) state_->wish(*to, now);
   state_->note(*to);
-  return datagram;
+  return sealing;
 }
 
-Arrival Device::receive(MutableBytes datagram, const Endpoint& source, Instant now) noexcept {
+Opening Device::begin_open(MutableBytes datagram, Instant now) const noexcept {
+  if (type_of(datagram) != MessageType::kData) return {};
+  const DataHeader header = read_data_header(datagram);
+  const IndexTable::Entry* const entry = state_->indices.find(header.receiver);
+  if (!entry || !entry->keypair || entry->keypair->refuses(header.counter, now)) return {};
+  return {entry->keypair->ciphers, datagram};
+}
+
+Arrival Device::receive(MutableBytes datagram, const Endpoint& source, Instant now,
+                        const Opening& opening) noexcept {
   const auto type = type_of(datagram);
   if (!type) return refused(Refusal::kMalformed);
   switch (*type) {
     case MessageType::kData:
-      return state_->receive_data(datagram, now);
+      return state_->receive_data(datagram, opening, now);
     case MessageType::kCookieReply:
       return state_->take_cookie(read_cookie_reply(datagram), now);
     case MessageType::kInitiation:
@@ -107,12 +124,13 @@ Arrival Device::receive(MutableBytes datagram, const Endpoint& source, Instant n
   return state_->receive_handshake(datagram, *type, source, now);
 }
 
-Arrival Device::State::receive_data(MutableBytes datagram, Instant now) noexcept {
+Arrival Device::State::receive_data(MutableBytes datagram, const Opening& opening,
+                                    Instant now) noexcept {
   const IndexTable::Entry* const entry = indices.find(read_data_header(datagram).receiver);
   if (!entry || !entry->keypair) return refused(Refusal::kUnknownIndex);
   Keypair& keypair = *entry->keypair;
   Peer& peer = *roster.at(entry->peer);
-  const auto [refusal, payload] = keypair.open(datagram, now);
+  const auto [refusal, payload] = keypair.open(datagram, opening, now);
   if (refusal) return refused(*refusal, peer.id);
 
   if (peer.keypairs.confirm(&keypair)) handshake_done(peer, now);
@@ -226,7 +244,9 @@ std::optional<Transmit> Device::State::keepalive_to(Peer& peer, Instant now) noe
   Transmit transmit;
   transmit.peer = peer.id;
   const MutableBytes nothing(transmit.bytes.data() + kDataHeaderSize, 0);
-  transmit.size = keypair->seal(nothing, 0).size();
+  Sealing sealing = keypair->seal(nothing, 0);
+  sealing.finish();
+  transmit.size = sealing.datagram().size();
   peer.timers.sent(now);
   if (keypair->wants_successor(now)) wish(peer, now);
   return transmit;

@@ -7,7 +7,10 @@
 //     then, until each says nothing: poll_event(), poll_transmit(now); and again at
 //     next_deadline().
 //
-// Thread: one, the worker's. No allocation per packet; one for each handshake.
+// Ciphers take most of the time, and need not take it here: begin_seal() and begin_open() give what
+// is left to be done, in any thread.
+//
+// Thread: one at a time. No allocation per packet; some for each handshake.
 #pragma once
 
 #include <array>
@@ -21,6 +24,7 @@
 #include "base/time.h"
 #include "crypto/key.h"
 #include "wg/arrival.h"
+#include "wg/ciphers.h"
 #include "wg/constants.h"
 #include "wg/macs.h"
 #include "wg/messages.h"
@@ -112,9 +116,16 @@ class Device {
   // empty payload is a keepalive.
   std::optional<MutableBytes> seal(PeerId peer, MutableBytes payload, std::size_t mtu,
                                    Instant now) noexcept;
+  // The same, but for the encryption: finish() does it.
+  std::optional<Sealing> begin_seal(PeerId peer, MutableBytes payload, std::size_t mtu,
+                                    Instant now) noexcept;
 
-  // Decrypts data in place.
-  Arrival receive(MutableBytes datagram, const Endpoint& source, Instant now) noexcept;
+  // Decrypts data in place, unless that was done already by what begin_open() gave for it.
+  Arrival receive(MutableBytes datagram, const Endpoint& source, Instant now,
+                  const Opening& opening = {}) noexcept;
+  // What may be done with a datagram before receive(): its decryption, when it is data of a session
+  // there is.
+  Opening begin_open(MutableBytes datagram, Instant now) const noexcept;
 
   // Begins a handshake unless one is under way: a packet waits.
   void wish_handshake(PeerId peer, Instant now) noexcept;

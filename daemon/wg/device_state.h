@@ -47,7 +47,7 @@ struct Device::State {
   Duration draw_jitter() noexcept;
 
   // Data and time: device.cc.
-  Arrival receive_data(MutableBytes datagram, Instant now) noexcept;
+  Arrival receive_data(MutableBytes datagram, const Opening& opening, Instant now) noexcept;
   std::optional<Transmit> keepalive_to(Peer& peer, Instant now) noexcept;
   // At most one message; what else is due stays due.
   std::optional<Transmit> take_due(Peer& peer, Instant now) noexcept;

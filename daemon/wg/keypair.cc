@@ -13,21 +13,22 @@ bool Keypair::wants_successor_soon(Instant now) const noexcept {
   return initiator && created + (kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout) <= now;
 }
 
-MutableBytes Keypair::seal(MutableBytes payload, std::size_t size) noexcept {
+Sealing Keypair::seal(MutableBytes payload, std::size_t size) noexcept {
   const MutableBytes datagram(payload.data() - kDataHeaderSize,
                               kDataHeaderSize + size + crypto::kTagSize);
   std::fill(payload.data() + payload.size(), payload.data() + size, std::uint8_t{0});
   write(DataHeader{.receiver = remote_index, .counter = next_counter}, datagram);
-  sealer.seal(crypto::nonce_of(next_counter), datagram.subspan(kDataHeaderSize));
   ++next_counter;
-  return datagram;
+  return {ciphers, datagram};
 }
 
-Keypair::Opened Keypair::open(MutableBytes datagram, Instant now) noexcept {
+Keypair::Opened Keypair::open(MutableBytes datagram, const Opening& opening, Instant now) noexcept {
   const std::uint64_t counter = read_data_header(datagram).counter;
-  if (expired(now) || counter >= kRejectAfterMessages) return {Refusal::kExpired, {}};
+  if (refuses(counter, now)) return {Refusal::kExpired, {}};
   const MutableBytes sealed = datagram.subspan(kDataHeaderSize);
-  if (!opener.open(crypto::nonce_of(counter), sealed)) return {Refusal::kNotAuthentic, {}};
+  const bool authentic =
+      opening.is_of(ciphers) ? opening.authentic() : ciphers->open(counter, sealed);
+  if (!authentic) return {Refusal::kNotAuthentic, {}};
   if (!window.take(counter, kRejectAfterMessages)) return {Refusal::kReplayed, {}};
   return {std::nullopt, sealed.first(sealed.size() - crypto::kTagSize)};
 }

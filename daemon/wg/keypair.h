@@ -8,8 +8,8 @@
 #include <memory>
 #include <optional>
 
-#include "crypto/crypto.h"
 #include "wg/arrival.h"
+#include "wg/ciphers.h"
 #include "wg/index_table.h"
 #include "wg/noise.h"
 #include "wg/replay_window.h"
@@ -17,14 +17,12 @@
 namespace vpntun::wg {
 
 struct Keypair {
-  explicit Keypair(const TransportKeys& keys) noexcept
-      : sealer(keys.send.expose()), opener(keys.receive.expose()) {}
+  explicit Keypair(const TransportKeys& keys) : ciphers(std::make_shared<Ciphers>(keys)) {}
 
-  crypto::Sealer sealer;
-  crypto::Opener opener;
-  IndexTable::Lease index;         // ours: the peer's datagrams carry it
-  std::uint32_t remote_index = 0;  // the peer's
-  bool initiator = false;          // we began it, so we renew it
+  std::shared_ptr<Ciphers> ciphers;  // what was begun with them ends, also without the session
+  IndexTable::Lease index;           // ours: the peer's datagrams carry it
+  std::uint32_t remote_index = 0;    // the peer's
+  bool initiator = false;            // we began it, so we renew it
   Instant created{};
   std::uint32_t key_log = 0;  // the number of the key log that has its secrets; 0: none
   std::uint64_t next_counter = 0;
@@ -38,15 +36,20 @@ struct Keypair {
   bool wants_successor(Instant now) const noexcept;
   bool wants_successor_soon(Instant now) const noexcept;
 
-  // Encrypts in place: the payload, then zeros up to size. kDataHeaderSize bytes must be in front
-  // of it, size - payload.size() + kTagSize behind. Returns the datagram. Requires can_send().
-  MutableBytes seal(MutableBytes payload, std::size_t size) noexcept;
-  // Decrypts data in place, and uses up its counter when it is authentic.
+  // Makes a datagram in place: the payload, then zeros up to size. kDataHeaderSize bytes must be in
+  // front of it, size - payload.size() + kTagSize behind. Requires can_send().
+  Sealing seal(MutableBytes payload, std::size_t size) noexcept;
+  // Decrypts data in place, unless the opening was finished with our ciphers, and uses up its
+  // counter when it is authentic.
   struct Opened {
     std::optional<Refusal> refusal;
     MutableBytes payload;
   };
-  Opened open(MutableBytes datagram, Instant now) noexcept;
+  Opened open(MutableBytes datagram, const Opening& opening, Instant now) noexcept;
+  // Whether it would be refused whatever is in it.
+  bool refuses(std::uint64_t counter, Instant now) const noexcept {
+    return expired(now) || counter >= kRejectAfterMessages;
+  }
 };
 
 // The size of a payload with its padding: to a multiple of kPadding, but not above mtu (0: no

@@ -14,9 +14,9 @@ KNOWN = {**SYSTEMS, micro.NAME: micro.Parts()}
 
 
 def pick(known, wanted, what):
-    """Of a dictionary, what was asked for by name."""
+    """Of a dictionary, what was asked for by name; else all that is measured without being asked for."""
     if wanted is None:
-        return dict(known)
+        return {name: one for name, one in known.items() if not getattr(one, "asked_for", False)}
     names = wanted.split(",")
     unknown = [name for name in names if name not in known]
     if unknown:

@@ -29,6 +29,7 @@ class System:
     settings: str
     program: Callable[[], str]  # where the program of both ends is; "": the kernel
     up: Callable                # a context manager: the tunnel is there; yields the processes of both ends
+    asked_for: bool = False     # measured only when it is named
 
     def missing(self):
         """Why it cannot be measured here; empty when it can."""
@@ -122,7 +123,7 @@ def _wireguard_go(program):
 
 
 @contextlib.contextmanager
-def _vpntun(encryption):
+def _vpntun(encryption, **settings):
     """The session of U knows where S is; S learns where U is, as a server does."""
     keys = {host: Keys() for host in OTHER} if encryption == "wireguard" else {}
     own = {host: {"private_key": keys[host].private} if keys else {} for host in OTHER}
@@ -132,7 +133,7 @@ def _vpntun(encryption):
     with World() as world:
         for host in OTHER:
             world.profile(host, profile(name=TUNNEL[host], address=INNER[host] + "/24", mtu=1420, listen_port=PORT, netns=host,
-                                        encryption=encryption, peers=[peers[host]], **own[host]))
+                                        encryption=encryption, peers=[peers[host]], **own[host], **settings))
             world.client.start(host)
         set_up_tunnel()
         pids = world.manager.session_pids()
@@ -166,4 +167,8 @@ SYSTEMS = {system.name: system for system in (
            lambda: _vpntun("none")),
     System("vpntun-wireguard", "two sessions of vpntund with profiles, encryption wireguard, defaults", _vpntund,
            lambda: _vpntun("wireguard")),
+    System("vpntun-plain-2", "as vpntun-plain, with two workers at each end", _vpntund,
+           lambda: _vpntun("none", workers=2), asked_for=True),
+    System("vpntun-wireguard-2", "as vpntun-wireguard, with two workers at each end", _vpntund,
+           lambda: _vpntun("wireguard", workers=2), asked_for=True),
 )}

@@ -137,6 +137,24 @@ TEST_F(WireguardTest, CarriesPacketsBothWaysAfterTheFirstHasWaitedForTheHandshak
   EXPECT_NE(client->tables.peers[0].record->handshakes().last, Instant{});
 }
 
+// Another worker may be about to send what waits.
+TEST_F(WireguardTest, APacketDoesNotGoBeforeThoseThatWaitedForTheSession) {
+  meet();
+  const Bytes first = ip_packet("192.168.53.99", "192.168.53.1", 100);
+  const Bytes second = ip_packet("192.168.53.99", "192.168.53.1", 200);
+  client->send(first);
+  wire.carry(*client, *server);
+  for (const Datagram& datagram : server->outside.sent)
+    client->outside.waiting.push_back({datagram.bytes, server->at, client->at.address});
+  server->outside.sent.clear();
+  client->inbound.run(1000);  // the session is there
+  client->inside.waiting.push_back(second);
+  client->outbound.run(1000);
+  client->run_protocol();
+  run();
+  EXPECT_EQ(server->inside.written, (std::vector<Bytes>{first, second}));
+}
+
 TEST_F(WireguardTest, CountsPacketsButBytesOfTheProtocolToo) {
   meet();
   client->send(ip_packet("192.168.53.99", "192.168.53.98"));

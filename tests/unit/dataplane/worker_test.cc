@@ -16,107 +16,12 @@
 
 #include "packet/pcapng.h"
 #include "simulated.h"
+#include "wires.h"
 
 namespace vpntun::dataplane {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A pair of connected datagram sockets, non-blocking.
-std::pair<UniqueFd, UniqueFd> wire() {
-  int ends[2];
-  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-void write_all(int fd, packet::Batch& batch) {
-  for (packet::Packet& packet : batch.packets()) {
-    const ssize_t sent = ::send(fd, packet.bytes.data(), packet.bytes.size(), MSG_NOSIGNAL);
-    packet.error_number = sent < 0 ? errno : 0;
-    packet.verdict = sent >= 0           ? packet::SendVerdict::kSent
-                     : (errno == EAGAIN) ? packet::SendVerdict::kWouldBlock
-                                         : packet::SendVerdict::kRefused;
-  }
-}
-
-class WireInside final : public packet::InsidePort {
- public:
-  explicit WireInside(UniqueFd fd) : fd_(std::move(fd)) {}
-  int fd() const noexcept override { return fd_.get(); }
-  packet::Reading receive(packet::Batch& batch) noexcept override {
-    memory_.clear();
-    while (!batch.full() && memory_.fits(packet::kMaxPacket)) {
-      const auto room = memory_.room();
-      const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
-      if (got == 0) return packet::Reading::kGone;
-      if (got < 0) return packet::Reading::kDrained;
-      batch.append_view(memory_.append(static_cast<std::size_t>(got)));
-    }
-    return packet::Reading::kMore;
-  }
-  void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
-  packet::OffloadStates offloads() const override { return {kInsideState}; }
-
-  static constexpr packet::OffloadState kInsideState{packet::OffloadKind::kTso4};
-
- private:
-  UniqueFd fd_;
-  packet::Batch memory_;
-};
-
-// Everything goes to, and comes from, the one at the other end.
-class WireOutside final : public packet::OutsidePort {
- public:
-  WireOutside(UniqueFd fd, const std::string& remote)
-      : fd_(std::move(fd)), remote_(endpoint(remote)) {}
-  int fd() const noexcept override { return fd_.get(); }
-  packet::Reading receive(packet::Batch& batch) noexcept override {
-    memory_.clear();
-    while (!batch.full() && memory_.fits(packet::kMaxPacket)) {
-      const auto room = memory_.room();
-      const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
-      if (got <= 0) return packet::Reading::kDrained;
-      batch.append_view(memory_.append(static_cast<std::size_t>(got))).remote = remote_;
-    }
-    return packet::Reading::kMore;
-  }
-  void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
-  packet::OffloadStates offloads() const override { return {kOutsideState}; }
-
-  static constexpr packet::OffloadState kOutsideState{packet::OffloadKind::kUdpSegment,
-                                                      packet::OffloadState::Is::kRefused, EIO};
-
- private:
-  UniqueFd fd_;
-  Endpoint remote_;
-  packet::Batch memory_;
-};
-
-bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + 20s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
-std::optional<Bytes> read_packet(const UniqueFd& fd, int timeout_ms = 20000) {
-  pollfd waiting{fd.get(), POLLIN, 0};
-  if (::poll(&waiting, 1, timeout_ms) != 1) return std::nullopt;
-  Bytes bytes(70000);
-  const ssize_t got = ::read(fd.get(), bytes.data(), bytes.size());
-  if (got < 0) return std::nullopt;
-  bytes.resize(static_cast<std::size_t>(got));
-  return bytes;
-}
-
-void write_packet(const UniqueFd& fd, const Bytes& bytes) {
-  pollfd waiting{fd.get(), POLLOUT, 0};
-  ASSERT_EQ(::poll(&waiting, 1, 20000), 1);
-  ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
-            static_cast<ssize_t>(bytes.size()));
-}
 
 // Two workers back to back: "left" at 10.0.2.7:1, "right" at 10.0.2.8:9090, the left learned by the
 // right.
@@ -128,11 +33,11 @@ struct Pair : ::testing::Test {
     left_end = std::move(left_kernel);
     right_end = std::move(right_kernel);
     left = std::make_unique<Worker>(
-        std::make_unique<WireInside>(std::move(left_inside)),
-        std::make_unique<WireOutside>(std::move(left_outside), "10.0.2.8:9090"), WorkerOptions{});
+        only(ports(std::move(left_inside), std::move(left_outside), "10.0.2.8:9090")),
+        WorkerOptions{});
     right = std::make_unique<Worker>(
-        std::make_unique<WireInside>(std::move(right_inside)),
-        std::make_unique<WireOutside>(std::move(right_outside), "10.0.2.7:1"), WorkerOptions{});
+        only(ports(std::move(right_inside), std::move(right_outside), "10.0.2.7:1")),
+        WorkerOptions{});
     left->set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
     right->set_peers({learned("left", {"10.1.0.1/32"})});
     left->start();
@@ -177,8 +82,7 @@ TEST(Worker, WhatWaitedForItGoesToThePeersItStartsWith) {
   auto [network, outside] = wire();
   const Bytes waiting = ip_packet("10.1.0.1", "10.1.0.2");
   write_packet(kernel, waiting);
-  Worker worker(std::make_unique<WireInside>(std::move(inside)),
-                std::make_unique<WireOutside>(std::move(outside), "10.0.2.8:9090"),
+  Worker worker(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")),
                 WorkerOptions{});
   worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
   worker.start();
@@ -192,29 +96,13 @@ TEST_F(Pair, AWorkerAnswersThatItIsAlive) {
   EXPECT_TRUE(std::holds_alternative<Alive>(seen[0]));
 }
 
-// An outside that does not come back from a call, until it is let go.
-class StuckOutside final : public packet::OutsidePort {
- public:
-  StuckOutside(UniqueFd fd, std::shared_ptr<std::atomic<bool>> stuck)
-      : fd_(std::move(fd)), stuck_(std::move(stuck)) {}
-  int fd() const noexcept override { return fd_.get(); }
-  packet::Reading receive(packet::Batch&) noexcept override { return packet::Reading::kDrained; }
-  void send(packet::Batch& batch) noexcept override {
-    while (*stuck_) std::this_thread::sleep_for(1ms);
-    for (packet::Packet& packet : batch.packets()) packet.verdict = packet::SendVerdict::kSent;
-  }
-
- private:
-  UniqueFd fd_;
-  std::shared_ptr<std::atomic<bool>> stuck_;
-};
-
 TEST(StuckWorker, GivesNoAnswerUntilItComesBack) {
   auto [kernel, inside] = wire();
   auto [outside, other_end] = wire();
   const auto stuck = std::make_shared<std::atomic<bool>>(true);
-  Worker worker(std::make_unique<WireInside>(std::move(inside)),
-                std::make_unique<StuckOutside>(std::move(outside), stuck), WorkerOptions{});
+  Worker worker(only({std::make_unique<WireInside>(std::move(inside)),
+                      std::make_unique<StuckOutside>(std::move(outside), stuck)}),
+                WorkerOptions{});
   worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
   worker.start();
   write_packet(kernel, ip_packet("10.1.0.1", "10.1.0.2"));
@@ -380,8 +268,7 @@ TEST(Worker, AHandshakeThatFindsAFullQueueIsCountedAsThat) {
   ASSERT_EQ(errno, EAGAIN);
   WorkerOptions options;
   options.encrypted = true;
-  Worker worker(std::make_unique<WireInside>(std::move(inside)),
-                std::make_unique<WireOutside>(std::move(outside), "10.0.2.8:9090"), options);
+  Worker worker(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")), options);
   PeerConfig peer = configured("right", "10.0.2.8:9090", {"10.1.0.2/32"});
   peer.keys.public_key = crypto::public_key_of(crypto::SecretKey::generate_private());
   worker.set_private_key(crypto::SecretKey::generate_private());

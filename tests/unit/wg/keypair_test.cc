@@ -28,9 +28,10 @@ std::unique_ptr<Keypair> opposite(Instant created) {
 Datagram sealed(Keypair& keypair, std::size_t payload, std::size_t mtu = 0) {
   const std::size_t size = padded_size(payload, mtu);
   Datagram room(kDataOverhead + size, 0xee);
-  const auto datagram = keypair.seal(MutableBytes(room).subspan(kDataHeaderSize, payload), size);
-  EXPECT_EQ(datagram.data(), room.data());
-  EXPECT_EQ(datagram.size(), room.size());
+  Sealing sealing = keypair.seal(MutableBytes(room).subspan(kDataHeaderSize, payload), size);
+  sealing.finish();
+  EXPECT_EQ(sealing.datagram().data(), room.data());
+  EXPECT_EQ(sealing.datagram().size(), room.size());
   return room;
 }
 
@@ -48,7 +49,7 @@ TEST(Keypair, WhatOneSealsTheOtherOpensWithThePaddingAsZeros) {
   const auto from = made(kBorn);
   const auto to = opposite(kBorn);
   Datagram datagram = sealed(*from, 20);
-  const auto opened = to->open(datagram, kBorn);
+  const auto opened = to->open(datagram, {}, kBorn);
   ASSERT_FALSE(opened.refusal);
   Datagram expected(20, 0xee);
   expected.resize(32);
@@ -88,8 +89,8 @@ TEST(Keypair, NothingIsSentOrTakenFrom2To64Minus2To13Minus1On) {
   Datagram last = sealed(*from, 1);
   EXPECT_FALSE(from->can_send(kBorn));
   Datagram beyond = sealed(*from, 1);
-  EXPECT_EQ(to->open(beyond, kBorn).refusal, Refusal::kExpired);
-  EXPECT_FALSE(to->open(last, kBorn).refusal);
+  EXPECT_EQ(to->open(beyond, {}, kBorn).refusal, Refusal::kExpired);
+  EXPECT_FALSE(to->open(last, {}, kBorn).refusal);
 }
 
 TEST(Keypair, TimesOfAKeypairAreThoseOfThePaper) {
@@ -103,6 +104,48 @@ TEST(Keypair, TimesOfAKeypairAreThoseOfThePaper) {
   EXPECT_FALSE(theirs->wants_successor_soon(kBorn + 179s));
   EXPECT_FALSE(ours->expired(kBorn + 180s - 1ns));
   EXPECT_TRUE(ours->expired(kBorn + 180s));
+}
+
+TEST(Keypair, WhatWasOpenedBeforeIsNotDecryptedAgain) {
+  const auto from = made(kBorn);
+  const auto to = opposite(kBorn);
+  Datagram datagram = sealed(*from, 20);
+  Datagram twin = datagram;
+  Datagram forged = sealed(*from, 20);
+  forged.back() ^= 1;
+  const auto refusal = [&](Datagram& each) {
+    Opening opening(to->ciphers, each);
+    opening.finish();
+    return to->open(each, opening, kBorn).refusal;
+  };
+  EXPECT_FALSE(refusal(datagram));
+  EXPECT_EQ(refusal(twin), Refusal::kReplayed);
+  EXPECT_EQ(refusal(forged), Refusal::kNotAuthentic);
+}
+
+// Its index may have become another session's meanwhile.
+TEST(Keypair, WhatAnotherSessionOpenedIsNotAuthentic) {
+  const auto from = made(kBorn);
+  const auto to = opposite(kBorn);
+  const auto same_keys = opposite(kBorn);
+  Datagram datagram = sealed(*from, 20);
+  Opening opening(same_keys->ciphers, datagram);
+  opening.finish();
+  EXPECT_TRUE(opening.authentic());
+  EXPECT_EQ(to->open(datagram, opening, kBorn).refusal, Refusal::kNotAuthentic);
+}
+
+TEST(Keypair, WhatWasBegunEndsWithoutTheSession) {
+  auto from = made(kBorn);
+  auto to = opposite(kBorn);
+  Datagram room(kDataOverhead + 16);
+  Sealing sealing = from->seal(MutableBytes(room).subspan(kDataHeaderSize, 16), 16);
+  from.reset();
+  sealing.finish();
+  Opening opening(to->ciphers, sealing.datagram());
+  to.reset();
+  opening.finish();
+  EXPECT_TRUE(opening.authentic());
 }
 
 TEST(Keypairs, OneThatWeBeganIsSentWithAtOnce) {
