@@ -147,7 +147,7 @@ TEST_F(Workers, ShareTheSessionWithAPeerWhilePeersComeAndGo) {
   EXPECT_TRUE(right->snapshot().drops.empty());
 }
 
-TEST_F(Workers, ACaptureHasThePacketsOfAll) {
+TEST_F(Workers, ACaptureHasThePacketsOfAllAndTheirDatagramsAsTheyCame) {
   meet(true);
   carry(0, 1);
   int ends[2];
@@ -157,6 +157,8 @@ TEST_F(Workers, ACaptureHasThePacketsOfAll) {
   packet::PcapngReader stream;
   std::array<std::size_t, kThreads> seen{};
   std::size_t outer = 0;
+  std::size_t readable = 0;
+  const Bytes payload(32, 0x5a);  // as ip_packet() has it
   std::thread reading([&] {
     std::array<std::uint8_t, 65536> buffer{};
     for (ssize_t got = 1; got > 0 && !std::ranges::all_of(seen, [](auto n) { return n >= 200; });) {
@@ -166,8 +168,8 @@ TEST_F(Workers, ACaptureHasThePacketsOfAll) {
         if (record->comment.find("peer left, in") == std::string::npos) continue;
         if (record->interface == 0 && record->bytes.size() > 28)
           ++seen[record->bytes[28] % kThreads];
-        else
-          ++outer;
+        else if (++outer; !std::ranges::search(record->bytes, payload).empty())
+          ++readable;
       }
     }
   });
@@ -175,6 +177,7 @@ TEST_F(Workers, ACaptureHasThePacketsOfAll) {
   reading.join();
   EXPECT_THAT(seen, ::testing::Each(200u)) << stream.error();
   EXPECT_GE(outer, kThreads * 200u - 1);
+  EXPECT_EQ(readable, 0u);
 }
 
 // A frame's source is learned by one thread, and known to all.
