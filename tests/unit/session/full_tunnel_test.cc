@@ -56,8 +56,8 @@ class FullTunnel : public testing::Test {
         [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kKillSwitch, "lab"); });
   }
   // Not through the tunnel, where nobody answers, nor to a LAN.
-  bool reaches_outside() const { return u_.runs("ping -n -q -c 1 -W 1 203.0.113.5 >/dev/null"); }
-  bool reaches_lan() const { return u_.runs("ping -n -q -c 1 -W 1 10.0.2.8 >/dev/null"); }
+  bool reaches_outside() const { return u_.runs("ping -n -q -c 1 -W 3 203.0.113.5 >/dev/null"); }
+  bool reaches_lan() const { return u_.runs("ping -n -q -c 1 -W 3 10.0.2.8 >/dev/null"); }
 
   service::Loop loop_;
   Host u_;
