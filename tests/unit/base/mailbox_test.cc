@@ -55,7 +55,7 @@ TEST(Mailbox, LosesNothingBetweenThreads) {
     });
   int next[kSenders] = {};
   for (int received = 0; received < kSenders * kMessages;) {
-    ASSERT_TRUE(is_readable(mailbox.fd(), 10'000));
+    ASSERT_TRUE(is_readable(mailbox.fd(), 60'000));
     for (const Message& message : mailbox.take()) {
       ASSERT_EQ(message.number, next[message.sender]++);
       ++received;

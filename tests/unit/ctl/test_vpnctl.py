@@ -124,7 +124,7 @@ def test_watch_on_a_pipe_is_a_document_a_line(world):
     for _ in range(2):
         assert json.loads(watch.stdout.readline())["schema"] == "vpnctl.status/1"
     watch.send_signal(signal.SIGINT)
-    assert watch.wait(timeout=10) == 0
+    assert watch.wait(timeout=60) == 0
     assert watch.stdout.read() == ""
 
 
@@ -136,7 +136,7 @@ def on_terminal(world, arguments, columns=80, talk=None):
     os.close(theirs)
     seen = bytearray()
 
-    def read_until(text, seconds=10):
+    def read_until(text, seconds=60):
         end = time.monotonic() + seconds
         while text is None or text not in seen:
             if not select.select([ours], [], [], max(0, end - time.monotonic()))[0]:
@@ -150,7 +150,7 @@ def on_terminal(world, arguments, columns=80, talk=None):
         talk(child, read_until)
     read_until(None)
     os.close(ours)
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=60) == 0
     return bytes(seen)
 
 
@@ -288,7 +288,7 @@ def test_secrets_are_not_for_reading_and_not_cut(world, arguments):
 def test_secrets_are_not_written_to_a_terminal(world):
     controller, terminal = pty.openpty()
     done = subprocess.run([VPNCTL, "capture", "lab", "--with-secrets", "-w", "-"], env=world.env, stdout=terminal,
-                          stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+                          stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(terminal)
     os.close(controller)
     assert done.returncode == 2 and "is a terminal" in done.stderr
@@ -345,6 +345,6 @@ def test_lab_runs_the_lab_runner_beside_it(bare, tmp_path):
     runner.chmod(0o755)
     words = ["exec", "u", "ping", "-c", "1", "--", "--json", "--help"]
     for arguments in (words, ["--help"], ["run", "all", "--json"], ["--quiet", "down"], []):
-        done = subprocess.run([program, "lab", *arguments], env=bare.env, capture_output=True, text=True, timeout=20,
+        done = subprocess.run([program, "lab", *arguments], env=bare.env, capture_output=True, text=True, timeout=60,
                               check=False)
         assert (done.returncode, done.stdout) == (7, "".join(a + "|" for a in arguments) or "|"), done.stderr

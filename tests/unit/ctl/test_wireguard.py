@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def vpnctl(folder, *arguments, code=0, stdin=""):
-    done = subprocess.run([VPNCTL, *arguments], cwd=folder, input=stdin, capture_output=True, text=True, timeout=20,
+    done = subprocess.run([VPNCTL, *arguments], cwd=folder, input=stdin, capture_output=True, text=True, timeout=60,
                           check=False,
                           env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={folder}/no-bus"})
     assert done.returncode == code, done.stdout + done.stderr
@@ -73,7 +73,7 @@ def test_a_key_into_a_file_that_everybody_can_read_is_warned_of(folder):
         with open(path, "w", encoding="utf-8") as out:
             os.chmod(path, permissions)
             done = subprocess.run([VPNCTL, "genkey"], stdout=out, stderr=subprocess.PIPE, text=True, check=True,
-                                  timeout=20)
+                                  timeout=60)
         assert ("world accessible" in done.stderr) == warned
 
 
@@ -223,5 +223,5 @@ def test_a_qr_code_is_read_as_what_is_exported(office):
         assert set("".join(lines)) <= set("█▀▄ ")
         (office / "code.pgm").write_bytes(photographed(drawing))
         read = subprocess.run(["zbarimg", "--quiet", "--raw", "code.pgm"], cwd=office, capture_output=True, text=True,
-                              timeout=20, check=True).stdout
+                              timeout=60, check=True).stdout
         assert read.strip() == exported.strip() and "PrivateKey" in read

@@ -44,7 +44,7 @@ class World:
         assert self.daemon.stdout.readline() == "ready\n"
 
     def run(self, *arguments, **options):
-        return subprocess.run([VPNCTL, *arguments], env=self.env, capture_output=True, timeout=20,
+        return subprocess.run([VPNCTL, *arguments], env=self.env, capture_output=True, timeout=60,
                               text=options.pop("text", True), check=False, **options)
 
     def close(self):

@@ -113,7 +113,7 @@ class StuckOutside final : public packet::OutsidePort {
 };
 
 inline bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + 20s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(1ms);
@@ -121,7 +121,7 @@ inline bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-inline std::optional<Bytes> read_packet(const UniqueFd& fd, int timeout_ms = 20000) {
+inline std::optional<Bytes> read_packet(const UniqueFd& fd, int timeout_ms = 60000) {
   pollfd waiting{fd.get(), POLLIN, 0};
   if (::poll(&waiting, 1, timeout_ms) != 1) return std::nullopt;
   Bytes bytes(70000);
@@ -133,7 +133,7 @@ inline std::optional<Bytes> read_packet(const UniqueFd& fd, int timeout_ms = 200
 
 inline void write_packet(const UniqueFd& fd, const Bytes& bytes) {
   pollfd waiting{fd.get(), POLLOUT, 0};
-  ASSERT_EQ(::poll(&waiting, 1, 20000), 1);
+  ASSERT_EQ(::poll(&waiting, 1, 60000), 1);
   ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
             static_cast<ssize_t>(bytes.size()));
 }

@@ -22,7 +22,7 @@ constexpr std::size_t kThreads = 3;
 
 std::vector<Event> wait_for_events(Worker& worker) {
   pollfd waiting{worker.event_fd(), POLLIN, 0};
-  EXPECT_EQ(::poll(&waiting, 1, 20000), 1);
+  EXPECT_EQ(::poll(&waiting, 1, 60000), 1);
   return worker.take_events();
 }
 

@@ -48,9 +48,9 @@ inline std::string profile_text(const std::string& description = "") {
          "[\"192.168.60.0/24\"]\n";
 }
 
-// Runs the loop until the condition holds; false when it does not within 10 s.
+// Runs the loop until the condition holds; false when it does not within a minute.
 inline bool run_until(service::Loop& loop, const std::function<bool()>& condition) {
-  const Instant deadline = BootClock::now() + std::chrono::seconds(10);
+  const Instant deadline = BootClock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (BootClock::now() > deadline) return false;
     const service::EventSource turn =

@@ -90,11 +90,11 @@ std::optional<Error> error_of(const std::function<void()>& action) {
 
 bool wait_readable(int fd) {
   pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-  return ::poll(&wanted, 1, 5000) == 1 && (wanted.revents & POLLIN) != 0;
+  return ::poll(&wanted, 1, 60'000) == 1 && (wanted.revents & POLLIN) != 0;
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

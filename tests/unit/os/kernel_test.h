@@ -53,12 +53,12 @@ Endpoint endpoint(std::string_view text);
 // The Error that `action` throws; fails the test and returns nullopt if it throws none.
 std::optional<Error> error_of(const std::function<void()>& action);
 
-// Whether fd becomes readable within five seconds.
+// Whether fd becomes readable within a minute.
 bool wait_readable(int fd);
-// Whether the condition holds within five seconds.
+// Whether the condition holds within a minute: of a machine with much else to do.
 bool eventually(const std::function<bool()>& condition);
 
-// Whether the address is reached through this host's own stack, within five seconds.
+// Whether the address is reached through this host's own stack, within a minute.
 bool becomes_local(NetlinkSocket& netlink, std::string_view address);
 
 // Runs `check` in a child that has no capabilities, and returns whether it returned true.

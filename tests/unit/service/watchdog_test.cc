@@ -9,7 +9,8 @@ namespace {
 
 class WatchdogTest : public testing::Test {
  protected:
-  WatchdogTest() { ::setenv("WATCHDOG_USEC", "40000", 1); }
+  static constexpr Duration kPeriod = std::chrono::milliseconds(500);
+  WatchdogTest() { ::setenv("WATCHDOG_USEC", "500000", 1); }
   ~WatchdogTest() override { ::unsetenv("WATCHDOG_USEC"); }
 
   void run_for(Duration time) {
@@ -32,8 +33,8 @@ TEST_F(WatchdogTest, EachAnswerIsABeat) {
     ++questions;
     answered();
   });
-  run_for(std::chrono::milliseconds(200));
-  EXPECT_GE(questions, 4) << "several in each period";
+  run_for(3 * kPeriod);
+  EXPECT_GE(questions, 6) << "several in each period";
   EXPECT_GE(beats_, questions - 1) << "the last one may be on its way";
 }
 
@@ -44,7 +45,7 @@ TEST_F(WatchdogTest, AQuestionWithoutAnswerStarvesIt) {
     ++questions;
     answer = std::move(answered);
   });
-  run_for(std::chrono::milliseconds(200));
+  run_for(2 * kPeriod);
   EXPECT_EQ(questions, 1) << "nobody is asked again before they answered";
   EXPECT_EQ(beats_, 0);
   answer();
@@ -57,7 +58,7 @@ TEST_F(WatchdogTest, NobodyIsAskedWithoutAWatchdog) {
   ::unsetenv("WATCHDOG_USEC");
   int questions = 0;
   const Watchdog watchdog(loop_, [&](const std::function<void()>&) { ++questions; });
-  run_for(std::chrono::milliseconds(50));
+  run_for(kPeriod);
   EXPECT_EQ(questions, 0);
   EXPECT_EQ(beats_, 0);
 }
