@@ -89,20 +89,20 @@ class Internet:
     @staticmethod
     def wait_names_through(machine, interface):
         wait_for(lambda: machine.out(f"resolvectl domain {interface}", check=False).endswith(": ~."),
-                 f"{machine.name} asks for every name through {interface}", 15)
+                 f"{machine.name} asks for every name through {interface}")
 
     def visitor(self, machine, said, where=SITE[4]):
         """The machine connects to the site, by name or address, and both say something; from where, as the site sees it."""
-        script = f"import socket; s = socket.create_connection(({where!r}, 80), 5); s.sendall({said!r}); print(s.recv(99))"
+        script = f"import socket; s = socket.create_connection(({where!r}, 80), 60); s.sendall({said!r}); print(s.recv(99))"
         child = machine.popen(["python3", "-c", script], stdout=-1, stderr=-1)
         try:
             accepted, who = self.listener.accept()
         except TimeoutError:
             raise AssertionError(f"{machine.name} did not come: {child.communicate()}") from None
         with accepted:
-            accepted.settimeout(10)
+            accepted.settimeout(60)
             assert accepted.recv(len(said), socket.MSG_WAITALL) == said
             accepted.sendall(b"seen")
-        out, error = child.communicate(timeout=20)
+        out, error = child.communicate(timeout=120)
         assert out == "b'seen'\n", error
         return who[0]

@@ -115,8 +115,8 @@ class Machine:
         with open(self.console, "wb") as console:
             self.nspawn = subprocess.Popen(["sh", "-c", into_cgroup, "boot", *command], stdin=subprocess.DEVNULL,
                                            stdout=console, stderr=console, start_new_session=True)
-        self.leader = wait_for(self._leader, f"{self.name} has a first process", 30)
-        wait_for(self._is_up, f"{self.name} has booted", 60)
+        self.leader = wait_for(self._leader, f"{self.name} has a first process")
+        wait_for(self._is_up, f"{self.name} has booted", 120)
         host_run("ip", "netns", "attach", self.name, str(self.leader))
         for action in self.after_boot:
             action()
@@ -151,7 +151,7 @@ class Machine:
         return ["nsenter", "-t", str(self.leader), "-a", *who, "env", "-i",
                 *(f"{key}={value}" for key, value in ENVIRONMENT.items()), *words]
 
-    def run(self, command, user=None, check=True, timeout=30, text_input=None):
+    def run(self, command, user=None, check=True, timeout=120, text_input=None):
         """Runs it as root, or as a user of that machine; gives returncode, stdout and stderr."""
         done = subprocess.run(self.command(command, user), input=text_input or "", capture_output=True, text=True,
                               errors="replace", timeout=timeout, check=False)
@@ -213,8 +213,8 @@ class Machine:
         """As seen inside the machine; 0 where nothing runs."""
         return int(self.show(unit, "MainPID"))
 
-    def wait_active(self, unit, state="active", seconds=15):
-        wait_for(lambda: self.active_state(unit) == state, f"{unit} of {self.name} is {state}", seconds, 0.05)
+    def wait_active(self, unit, state="active"):
+        wait_for(lambda: self.active_state(unit) == state, f"{unit} of {self.name} is {state}", interval=0.05)
 
     def host_pid(self, pid):
         """What the test calls the process that this machine calls `pid`."""
@@ -226,12 +226,12 @@ class Machine:
                     return int(entry)
         raise AssertionError(f"{self.name} has no process {pid}")
 
-    def wait_new_main_pid(self, unit, before, seconds=15):
+    def wait_new_main_pid(self, unit, before):
         """Until the unit is active with another process than before."""
         def restarted():
             values = self.show(unit, "MainPID", "ActiveState")
             return values["ActiveState"] == "active" and int(values["MainPID"]) not in (0, before) and int(values["MainPID"])
-        return wait_for(restarted, f"{unit} of {self.name} runs as a new process", seconds, 0.05)
+        return wait_for(restarted, f"{unit} of {self.name} runs as a new process", interval=0.05)
 
     def vpnctl(self, *words, **options):
         return self.run(["vpnctl", *words], **options)
@@ -246,11 +246,13 @@ class Machine:
         return one
 
     def journal(self, unit=None, *options):
+        self.run(["journalctl", "--sync"], check=False)  # what was said by now is in it
         return self.run(["journalctl", "--no-pager", "-o", "short-monotonic", *(["-u", unit] if unit else []), *options],
                         check=False).stdout
 
     def journal_entries(self, *matches):
         """Journal entries as dictionaries; matches are words of journalctl: "-u", unit, "FIELD=value"."""
+        self.run(["journalctl", "--sync"], check=False)
         text = self.run(["journalctl", "--no-pager", "-o", "json", "--all", *matches], check=False).stdout
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 

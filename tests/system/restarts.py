@@ -49,7 +49,7 @@ def kill_manager(machine, tunnel, unit):
 
 def restart_dbus(machine, tunnel, unit):
     machine.systemctl("restart", "dbus.service")
-    wait_for(lambda: machine.vpnctl("status", tunnel, check=False).returncode == 0, "vpnctl finds the tunnel again", 20, 0.2)
+    wait_for(lambda: machine.vpnctl("status", tunnel, check=False).returncode == 0, "vpnctl finds the tunnel again", interval=0.2)
 
 
 def reexec_systemd(machine, tunnel, unit):

@@ -37,7 +37,7 @@ def shown(u):
 
 
 def wait_known(u, servers=V, domains="corp.example ~lab.example"):
-    wait_for(lambda: shown(u) == (servers, domains), f"resolved knows it, and not {shown(u)}", 15)
+    wait_for(lambda: shown(u) == (servers, domains), f"resolved knows it, and not {shown(u)}")
 
 
 def reason(u):

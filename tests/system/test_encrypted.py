@@ -138,7 +138,7 @@ def test_peers_come_and_go_while_the_tunnel_runs(running):
         # Beside the first tunnel, whose networks it must not take.
         laptop.run("sed -i 's,10.8.0.0/24,10.8.0.1/32,' /etc/vpntund/second.toml")
         laptop.vpnctl("start", "second")
-        wait_for(lambda: agreed(server, "office", "office0")["second"]["latest-handshake"], "the new peer is there", 20)
+        wait_for(lambda: agreed(server, "office", "office0")["second"]["latest-handshake"], "the new peer is there")
         assert set(agreed(server, "office", "office0")) == {"laptop", "second"}
         server.vpnctl("peer", "remove", "office", "second")
         assert set(agreed(server, "office", "office0")) == {"laptop"}

@@ -24,7 +24,7 @@ def install(machine, release, *names, upgraded=False):
     assert len(chosen) == len(names or NAMES)
     for path in chosen:
         shutil.copy(path, folder)
-    machine.run("dpkg --install /var/tmp/packages/*.deb && rm -r /var/tmp/packages", timeout=60)
+    machine.run("dpkg --install /var/tmp/packages/*.deb && rm -r /var/tmp/packages", timeout=120)
 
 
 def files(machine):
@@ -126,7 +126,7 @@ def test_an_upgrade_restarts_the_manager_and_no_tunnel(fresh, release):
 
 def test_a_removal_stops_the_tunnels_and_keeps_the_profiles(fresh):
     fresh.systemctl("start", UNIT)
-    fresh.run(["dpkg", "--remove", *NAMES], timeout=60)
+    fresh.run(["dpkg", "--remove", *NAMES], timeout=120)
     assert fresh.active_state(UNIT) == "inactive" and fresh.active_state(MANAGER_UNIT) == "inactive"
     assert "home0" not in fresh.out("ls /sys/class/net")
     assert fresh.out("pgrep -l vpntund || true") == ""
@@ -136,7 +136,7 @@ def test_a_removal_stops_the_tunnels_and_keeps_the_profiles(fresh):
 def test_a_purge_leaves_profiles_and_nothing_else(fresh, untouched, release):
     install(fresh, release)
     fresh.systemctl("enable", UNIT, "vpntund-wait-online@home.service")
-    fresh.run(["dpkg", "--purge", *NAMES], timeout=60)
+    fresh.run(["dpkg", "--purge", *NAMES], timeout=120)
     assert files(fresh) - untouched == {"/etc/vpntund", "/etc/vpntund/home.toml"}
     assert fresh.out("find /run -name '*vpntun*' 2>/dev/null || true") == ""
     assert "vpntun" in fresh.out("getent passwd vpntun")
@@ -145,5 +145,5 @@ def test_a_purge_leaves_profiles_and_nothing_else(fresh, untouched, release):
 def test_a_purge_without_profiles_leaves_nothing(fresh, untouched, release):
     fresh.run("rm -f /etc/vpntund/home.toml")
     install(fresh, release)
-    fresh.run(["dpkg", "--purge", *NAMES], timeout=60)
+    fresh.run(["dpkg", "--purge", *NAMES], timeout=120)
     assert files(fresh) == untouched

@@ -77,7 +77,7 @@ def test_root_may(home):
 def test_a_rule_lets_one_user_start_one_tunnel(home):
     home.write_file(RULE_FILE, rule_of_the_reference())
     home.vpnctl("stop", "home")
-    wait_for(lambda: home.vpnctl("start", "home", user="alice", check=False).returncode == 0, "polkit has the rule", 10, 0.5)
+    wait_for(lambda: home.vpnctl("start", "home", user="alice", check=False).returncode == 0, "polkit has the rule", interval=0.5)
     home.wait_active(UNIT)
     for user, *words in (("alice", "stop", "home"), ("alice", "start", "other"), ("bob", "restart", "home")):
         assert MANAGE in refused(home, user, *words)

@@ -69,7 +69,7 @@ def test_the_section_is_true_word_for_word(boot, release):
     for line in commands():
         if line.startswith("apt-get purge"):
             alice_may_this_tunnel(machine)
-        machine.run(f"cd {CLONE} && {line}", timeout=60)
+        machine.run(f"cd {CLONE} && {line}", timeout=120)
         for words in [words for words in expected if line.startswith(words)]:
             expected.pop(words)()
     assert not expected, f"the README no longer shows {list(expected)}"

@@ -49,7 +49,7 @@ def undisturbed(lab):
     finally:
         for monitor in monitors:
             monitor.terminate()
-        said = "".join(monitor.communicate(timeout=10)[0] for monitor in monitors)
+        said = "".join(monitor.communicate(timeout=60)[0] for monitor in monitors)
     traffic.assert_nothing_lost()
     assert {end.name: interface(end.name) for end, _, _ in lab.ends()} == before
     gone = [line for line in said.splitlines() if "Deleted" in line and "tun0" in line]
@@ -67,7 +67,7 @@ def test_both_ends_restarted_at_once_lose_nothing(running):
     before = [machine.main_pid(unit) for machine, _, unit in running.ends()]
     with undisturbed(running):
         jobs = [machine.popen(["systemctl", "restart", unit]) for machine, _, unit in running.ends()]
-        assert [job.wait(20) for job in jobs] == [0, 0]
+        assert [job.wait(60) for job in jobs] == [0, 0]
     assert all(machine.main_pid(unit) != pid for (machine, _, unit), pid in zip(running.ends(), before))
 
 

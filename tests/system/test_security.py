@@ -106,7 +106,7 @@ def test_the_system_call_filter_lets_everything_be_done(deadly_filter):
     machine.vpnctl("restart", "home")
     first = machine.main_pid(UNIT)
     capture = machine.popen(["vpnctl", "capture", "home", "--duration", "3"], stdout=-1, stderr=-1)
-    wait_for(lambda: ping(machine.name, "192.168.53.1", seconds=1) is not None and capture.poll() is not None, "it ends", 20)
+    wait_for(lambda: ping(machine.name, "192.168.53.1", seconds=1) is not None and capture.poll() is not None, "it ends")
     assert "192.168.53.99 --> 192.168.53.1" in capture.communicate()[0]
     machine.vpnctl("inject", "home", "--icmp", "1.2.3.4", "192.168.53.99")
     machine.vpnctl("status", "home", check=False)
@@ -194,13 +194,13 @@ def test_ipv6_is_forwarded_once_the_host_says_so(machine, special):
     wait_for(lambda: "ipv6-forwarding-off" in codes(), "the status says what is missing")
     machine.write_file("/run/sysctl.d/ipv6-forwarding.conf", example("ipv6-forwarding.conf"))
     machine.run("sysctl -q -p /run/sysctl.d/ipv6-forwarding.conf")
-    wait_for(lambda: "ipv6-forwarding-off" not in codes(), "the status takes it in", 15)
+    wait_for(lambda: "ipv6-forwarding-off" not in codes(), "the status takes it in")
     machine.run("sysctl -q net.ipv6.conf.all.forwarding=0; rm /run/sysctl.d/ipv6-forwarding.conf")
 
 
 def test_without_polkit_the_manager_is_root_and_can_do_no_more(boot):
     machine = boot("nopolkit")
-    machine.run("dpkg --purge --force-depends polkitd >/dev/null 2>&1; systemctl daemon-reload", timeout=60)
+    machine.run("dpkg --purge --force-depends polkitd >/dev/null 2>&1; systemctl daemon-reload", timeout=120)
     machine.profile("home", HOME)
     machine.vpnctl("start", "home")
     assert of_process(machine, MANAGER_UNIT)["Uid"][0] == "0"

@@ -30,7 +30,7 @@ def test_a_stopped_worker_is_replaced_and_nothing_is_lost(running, end):
     before = machine.main_pid(unit)
     with Traffic() as traffic:
         with StoppedThread(worker_of(machine, before)) as stopped:
-            wait_for(stopped.gone, "the watchdog ends the session", 15)
+            wait_for(stopped.gone, "the watchdog ends the session")
             machine.wait_new_main_pid(unit, before)
     traffic.assert_nothing_lost()
     assert "watchdog" in machine.journal(unit).lower()
@@ -41,6 +41,6 @@ def test_a_session_that_works_is_left_alone_for_many_periods(running):
     before = [(machine.main_pid(unit), machine.show(unit, "NRestarts")) for machine, _, unit in running.ends()]
     with Traffic() as traffic:
         answered = len(traffic.pinger.answered)
-        wait_for(lambda: len(traffic.pinger.answered) > answered + 250, "five seconds of traffic", 30)
+        wait_for(lambda: len(traffic.pinger.answered) > answered + 250, "five seconds of traffic")
     traffic.assert_nothing_lost()
     assert [(machine.main_pid(unit), machine.show(unit, "NRestarts")) for machine, _, unit in running.ends()] == before

@@ -77,7 +77,7 @@ class Transfer(threading.Thread):
         self.sink.start()
         self.connection = tcp_connect("u", V, PORT)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)
-        self.connection.settimeout(30)
+        self.connection.settimeout(60)
         self.digest = hashlib.sha256()
         self.bytes = 0
         self.failure = None
@@ -87,7 +87,7 @@ class Transfer(threading.Thread):
         peer, _ = self.listener.accept()
         digest = hashlib.sha256()
         with peer:
-            peer.settimeout(30)
+            peer.settimeout(60)
             while block := peer.recv(65536):
                 digest.update(block)
             peer.sendall(digest.digest())
@@ -129,7 +129,7 @@ class Traffic:
         for one in (self.pinger, self.transfer):
             one.ending.set()
         for one in (self.pinger, self.transfer):
-            one.join(40)
+            one.join(60)
         self.transfer.close()
         self.pinger.socket.close()
 
@@ -137,7 +137,7 @@ class Traffic:
         """Returns when both have moved on for a moment."""
         answered, moved = len(self.pinger.answered), self.transfer.bytes
         wait_for(lambda: len(self.pinger.answered) > answered + 10 and self.transfer.bytes > moved + 100_000,
-                 "pings are answered and the transfer moves", 20)
+                 "pings are answered and the transfer moves")
 
     def assert_nothing_lost(self):
         assert not self.transfer.failure, f"the TCP connection broke: {self.transfer.failure}"
