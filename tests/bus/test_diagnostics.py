@@ -43,7 +43,7 @@ def inject(world, descriptor, options=None):
         os.close(descriptor)
 
 
-def read_some(descriptor, wanted, seconds=10):
+def read_some(descriptor, wanted, seconds=60):
     content = b""
     while len(content) < wanted:
         assert select.select([descriptor], [], [], seconds)[0], f"only {len(content)} bytes came"
@@ -71,7 +71,7 @@ def test_a_capture_ends_when_the_tunnel_is_stopped(running):
     stream = capture(running)
     read_some(stream, 28)
     running.client.stop("lab")
-    assert select.select([stream], [], [], 10)[0]
+    assert select.select([stream], [], [], 60)[0]
     while os.read(stream, 65536):
         pass
     os.close(stream)
@@ -131,7 +131,7 @@ def test_a_packet_that_is_written_when_its_callers_bus_is_gone_harms_nothing(run
         running.caller.send(SESSION, "Inject", "ha{sv}", memfd(PACKET), {})
         running.caller.call((*SESSION[:2], "org.vpntun1.Session"), "Status")  # by now the packet is on its way
         running.bus.end()
-        assert running.manager.process.wait(10) == 1
+        assert running.manager.process.wait(60) == 1
         running.manager.process = None
         running.bus.start()
         with running.new_client() as client:

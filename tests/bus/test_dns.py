@@ -113,14 +113,24 @@ def test_a_refusal_degrades_with_its_words_and_a_cure(named):
         assert "Permission denied" in reason(named)["text"] and "polkit" in reason(named)["text"]
 
 
+class Few(dict):
+    """Refusals of the first times only: fewer than the session puts up with."""
+
+    TIMES = 3
+    used = 0
+
+    def __getitem__(self, method):
+        self.used += 1
+        return self.pop(method) if self.used == self.TIMES else super().__getitem__(method)
+
+
 def test_an_interface_that_it_does_not_know_yet_is_tried_again(named):
-    with FakeResolved(named.bus.address, {"SetLinkDNS": ("org.freedesktop.resolve1.NoSuchLink", "?")}) as resolved:
+    refusals = Few({"SetLinkDNS": ("org.freedesktop.resolve1.NoSuchLink", "?")})
+    with FakeResolved(named.bus.address, refusals) as resolved:
         named.client.start("lab")
         wait_for(lambda: resolved.told("SetLinkDNS"), "the first attempt")
         assert reason(named)["code"] != "dns-unavailable"
-        attempts = len(resolved.calls)
-        resolved.refusals.clear()
-        wait_for(lambda: len(resolved.calls) >= attempts + 3, "the next attempt")
+        wait_for(lambda: len(resolved.calls) >= 3 * (Few.TIMES + 1), "the attempt that is taken")
         assert reason(named)["code"] != "dns-unavailable"
 
 
@@ -130,14 +140,14 @@ def test_one_that_never_answers_holds_up_neither_start_nor_stop(named):
         named.client.start("lab")
         wait_for(lambda: resolved.told("SetLinkDNS"), "it is asked")
         named.client.stop("lab")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 24, "not for as long as an answer is waited for"
 
 
 def test_nothing_is_told_before_a_peer_can_be_asked(world):
     world.profile("lab", dns_profile().replace('endpoint = "127.0.0.1:9999"', 'endpoint = "nowhere.invalid:9999"'))
     with FakeResolved(world.bus.address) as resolved:
         world.client.start("lab")
-        wait_for(lambda: reason(world)["code"] == "unresolved", "the name is looked up", 20)
+        wait_for(lambda: reason(world)["code"] == "unresolved", "the name is looked up")
         assert resolved.calls == []
 
 

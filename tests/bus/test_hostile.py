@@ -99,7 +99,7 @@ def test_a_stranger_may_look_and_not_touch(lab):
              ["org.vpntun1.session.lab", "/org/vpntun1/session", "org.vpntun1.Diagnostics", "CaptureWithSecrets", "a{sv}",
               [{}]]]
     done = subprocess.run([sys.executable, "-B", "-c", STRANGER, lab.bus.address, json.dumps(calls)], user=NOBODY,
-                          group=NOBODY, extra_groups=[], capture_output=True, text=True, timeout=30, check=True)
+                          group=NOBODY, extra_groups=[], capture_output=True, text=True, timeout=60, check=True)
     denied = "org.freedesktop.DBus.Error.AccessDenied"
     assert json.loads(done.stdout) == {"Start": denied, "Stop": denied, "Restart": denied, "Capture": denied,
                                        "CaptureWithSecrets": denied,

@@ -15,7 +15,7 @@ TUNNEL = "/org/vpntun1/tunnel/lab"
 
 def tool(world, *command):
     environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=world.bus.address)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=True).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def test_busctl_shows_the_interfaces_with_their_flags(lab):

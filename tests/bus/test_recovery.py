@@ -18,7 +18,7 @@ def end_bus(lab):
     """Ends the bus, and with it the manager: it holds nothing, and systemd, or the next call, starts it again."""
     lab.bus.end()
     if lab.manager.process is not None:
-        assert lab.manager.process.wait(10) == 1
+        assert lab.manager.process.wait(60) == 1
         lab.manager.process = None
 
 
@@ -90,14 +90,14 @@ def test_a_session_started_by_hand_is_shown_and_stopped(lab):
         lab.wait_state("lab", "running")
         assert lab.client.status("lab")["pid"] == session.pid
         lab.client.stop("lab")
-        assert session.wait(10) == 0
+        assert session.wait(60) == 0
 
 
 def test_a_second_session_of_a_tunnel_ends_before_it_touches_the_host(lab):
     lab.client.start("lab")
     with unchanged_host():
         second = subprocess.run([program("vpntund"), "--session", "lab", "--profile-folder", lab.manager.profiles],
-                                env=lab.manager.environment(), capture_output=True, text=True, timeout=20, check=False)
+                                env=lab.manager.environment(), capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 70 and "runs already" in second.stderr
     assert lab.client.state("lab") == "running"
 
@@ -105,7 +105,7 @@ def test_a_second_session_of_a_tunnel_ends_before_it_touches_the_host(lab):
 def test_a_second_manager_ends_and_leaves_the_first_alone(lab):
     second = subprocess.run([program("vpntund"), "--launcher", "process", "--profile-folder", lab.manager.profiles,
                              "--runtime-folder", os.path.join(lab.folder, "run")], env=lab.manager.environment(),
-                            capture_output=True, text=True, timeout=20, check=False)
+                            capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1 and "runs already" in second.stderr
     lab.client.start("lab")  # the socket its sessions report to is still there
 
@@ -125,7 +125,7 @@ def test_a_silent_session_is_shown_with_what_the_manager_knows(lab):
 
 def test_a_tunnel_whose_interface_is_deleted_fails_with_a_reason(lab):
     lab.client.start("lab")
-    subprocess.run(["ip", "link", "delete", "tun0"], check=True, timeout=10)
+    subprocess.run(["ip", "link", "delete", "tun0"], check=True, timeout=60)
     lab.wait_state("lab", "failed")
     assert "tun0" in lab.client.status("lab")["reason"]["text"]
 
@@ -157,7 +157,7 @@ def test_a_session_waits_for_a_bus_that_stays_away_for_a_while(lab):
         assert lab.manager.session_pids() == session
         lab.bus.start()
         with lab.new_client() as client:
-            wait_for(lambda: "org.vpntun1.session.lab" in client.owned_names(), "the session is back on the bus", 15)
+            wait_for(lambda: "org.vpntun1.session.lab" in client.owned_names(), "the session is back on the bus")
 
 
 def test_a_session_without_a_bus_can_still_be_ended(lab):
@@ -173,7 +173,7 @@ def test_without_a_bus_nothing_starts(lab):
     environment = dict(lab.manager.environment(), DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nowhere")
     for arguments, status in ((["--session", "lab"], 64), ([], 1)):
         done = subprocess.run([program("vpntund"), "--profile-folder", lab.manager.profiles, *arguments], env=environment,
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == status and "cannot reach the D-Bus system bus" in done.stderr
 
 
@@ -182,14 +182,14 @@ def test_the_command_line_is_checked(lab):
                                      (["--launcher", "magic"], 2, "magic"), (["--session", "../x"], 2, "../x"),
                                      (["--session", "nobody"], 67, "nobody.toml"), (["more"], 2, "more")):
         done = subprocess.run([program("vpntund"), "--profile-folder", lab.manager.profiles, *arguments],
-                              env=lab.manager.environment(), capture_output=True, text=True, timeout=20, check=False)
+                              env=lab.manager.environment(), capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == status and words in done.stdout + done.stderr
 
 
 def test_a_profile_that_became_invalid_has_its_own_status(lab):
     lab.manager.write_profile("lab", lab_profile(address="nowhere"))
     done = subprocess.run([program("vpntund"), "--session", "lab", "--profile-folder", lab.manager.profiles],
-                          env=lab.manager.environment(), capture_output=True, text=True, timeout=20, check=False)
+                          env=lab.manager.environment(), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 68 and "address" in done.stderr
 
 

@@ -121,4 +121,4 @@ def test_a_restart_that_a_stop_overtakes_has_an_end(world):
         world.client.reply(restart)
     os.kill(session.pid, signal.SIGCONT)
     world.client.reply(stop)
-    assert session.wait(10) == 0 and world.client.state("lab") == "stopped"
+    assert session.wait(60) == 0 and world.client.state("lab") == "stopped"

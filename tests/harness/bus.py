@@ -62,7 +62,7 @@ class PrivateBus:
     def end(self):
         """Every connection to it dies; start() makes a new bus at the same address."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def __exit__(self, *_):
         self.end()
@@ -145,7 +145,7 @@ class Client:
         self.connection.send(message, serial=serial)
         return serial
 
-    def reply(self, serial, seconds=15.0):
+    def reply(self, serial, seconds=60.0):
         """The body of the reply to that call; raises DBusError."""
         deadline = time.monotonic() + seconds
         while serial not in self.replies:
@@ -155,7 +155,7 @@ class Client:
             raise DBusError(message.header.fields[HeaderFields.error_name], message.body[0] if message.body else "")
         return message.body
 
-    def call(self, address, method, signature=None, *arguments, seconds=15.0):
+    def call(self, address, method, signature=None, *arguments, seconds=60.0):
         """Calls and returns the one result, several as a tuple, or None."""
         body = self.reply(self.send(address, method, signature, *arguments), seconds)
         return body[0] if len(body) == 1 else (body or None)
@@ -173,7 +173,7 @@ class Client:
         elif message.header.message_type == MessageType.method_call:
             self.calls.append(message)
 
-    def next_call(self, member, seconds=10.0):
+    def next_call(self, member, seconds=60.0):
         """The next call somebody made to us of that method, seen already or to come."""
         deadline = time.monotonic() + seconds
         while True:
@@ -200,7 +200,7 @@ class Client:
         """Subscribes to signals: they are in self.signals from now on."""
         self.call(("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"), "AddMatch", "s", rule)
 
-    def wait_signal(self, accepts, what, seconds=10.0):
+    def wait_signal(self, accepts, what, seconds=60.0):
         """The first signal, seen already or to come, that accepts(path, interface, member, body) takes."""
         deadline = time.monotonic() + seconds
         seen = 0
@@ -217,13 +217,13 @@ class Client:
                 raise AssertionError(f"no signal within {seconds} s: {what}") from None
 
     # The manager's methods.
-    def start(self, name, seconds=20.0, **options):
+    def start(self, name, seconds=60.0, **options):
         return self.call(self.MANAGER, "Start", "sa{sv}", name, options, seconds=seconds)
 
-    def stop(self, name, seconds=20.0, **options):
+    def stop(self, name, seconds=60.0, **options):
         return self.call(self.MANAGER, "Stop", "sa{sv}", name, options, seconds=seconds)
 
-    def restart(self, name, seconds=20.0, **options):
+    def restart(self, name, seconds=60.0, **options):
         return self.call(self.MANAGER, "Restart", "sa{sv}", name, options, seconds=seconds)
 
     def status(self, name):

@@ -51,7 +51,7 @@ class Manager:
             return None
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
-        status = self.process.wait(15)
+        status = self.process.wait(60)
         self.process = None
         with Client(self.bus_address) as client:
             wait_for(lambda: "org.vpntun1" not in client.owned_names(), "the manager left the bus")
@@ -128,5 +128,5 @@ class World:
         self.manager.write_profile(name, text)
         wait_for(lambda: name in self.client.list(), f"profile {name} is listed")
 
-    def wait_state(self, name, state, seconds=10.0):
-        wait_for(lambda: self.client.state(name) == state, f"{name} is {state}", seconds)
+    def wait_state(self, name, state):
+        wait_for(lambda: self.client.state(name) == state, f"{name} is {state}")

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 
-def run(*command, netns=None, check=True, seconds=20, **options):
+def run(*command, netns=None, check=True, seconds=60, **options):
     """Runs a program, in a namespace by name; returns its output."""
     prefix = ["ip", "netns", "exec", netns] if netns else []
     done = subprocess.run([*prefix, *command], capture_output=True, text=True, timeout=seconds, check=False, **options)

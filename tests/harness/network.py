@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from .host import run
@@ -62,12 +63,15 @@ class Network:
             write_sysctl(name, "ipv6/conf/all/forwarding", int(forwarding))
 
     def wire(self, one, other, mtu=1500):
-        """one and other: (host, interface, address...)."""
+        """one and other: (host, interface, address...). What the kernel itself puts on the interfaces is there."""
         run("ip", "link", "add", one[1], "netns", one[0], "type", "veth", "peer", "name", other[1], "netns", other[0])
         for host, name, *addresses in (one, other):
             for address in addresses:
                 run("ip", "address", "add", address, "dev", name, netns=host)
             run("ip", "link", "set", name, "mtu", str(mtu), "up", netns=host)
+        for host, name, *_ in (one, other):
+            wait_for(lambda: "inet6 fe80:" in run("ip", "address", "show", "dev", name, "-tentative", netns=host),
+                     f"{name} of {host} has a link-local address")
 
 
 def add_route(netns, *route):
@@ -75,11 +79,11 @@ def add_route(netns, *route):
 
 
 def udp_socket(netns, address, port=0):
-    """A UDP socket of a host, bound; datagrams are awaited 5 s."""
+    """A UDP socket of a host, bound; datagrams are awaited a minute."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with inside(netns):
         made = socket.socket(family, socket.SOCK_DGRAM)
-    made.settimeout(5)
+    made.settimeout(60)
     made.bind((address, port))
     return made
 
@@ -88,13 +92,13 @@ def tcp_listener(netns, address, port):
     with inside(netns):
         made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.settimeout(15)
+    made.settimeout(60)
     made.bind((address, port))
     made.listen()
     return made
 
 
-def tcp_connect(netns, address, port, seconds=15):
+def tcp_connect(netns, address, port, seconds=60):
     with inside(netns):
         made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     made.settimeout(seconds)
@@ -102,16 +106,16 @@ def tcp_connect(netns, address, port, seconds=15):
     return made
 
 
-def ping(netns, address, *options, count=1, seconds=2):
-    """What ping prints, whether answered or not."""
-    return run("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(seconds), *options, address, netns=netns,
-               check=False, seconds=30)
+def ping(netns, address, *options, count=1, seconds=10):
+    """What ping prints, whether answered or not, of one request after the other. Each is waited for in its own right: of
+    several, ping itself gives up the last one after twice the longest round trip, which proves nothing."""
+    return "".join(run("ping", "-n", "-c", "1", "-W", str(seconds), *options, address, netns=netns, check=False)
+                   for _ in range(count))
 
 
 def answered(text):
     """How many replies ping saw."""
-    found = re.search(r"(\d+) received", text)
-    return int(found.group(1)) if found else 0
+    return sum(map(int, re.findall(r"(\d+) received", text)))
 
 
 def pings(netns, address, *options):
@@ -121,21 +125,41 @@ def pings(netns, address, *options):
 
 
 class Pings:
-    """50 echo requests a second, from `netns`, for as long as the context runs; then which were answered."""
+    """50 echo requests a second, from `netns`, for as long as the context runs; then which were answered.
 
-    def __init__(self, netns, address):
+    It ends when what was sent meanwhile is answered or lost: some of later are answered, and `least` in all. least=0: no
+    answer is expected.
+    """
+
+    LATER = 15
+
+    def __init__(self, netns, address, least=60):
         self.command = ["ip", "netns", "exec", netns, "ping", "-n", "-i", "0.02", "-W", "5", address]
+        self.least = least
+        self.answered = []
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
         time.sleep(0.3)  # some are under way
         return self
 
-    def __exit__(self, *_):
+    def _read(self):
+        for line in self.process.stdout:
+            self.answered += map(int, re.findall(r"icmp_seq=(\d+) ttl=", line))
+
+    def __exit__(self, *failure):
         time.sleep(0.3)
+        if self.least and failure[0] is None:
+            wanted = max(self.least, len(self.answered) + self.LATER)
+            with contextlib.suppress(AssertionError):  # the test says what is missing
+                wait_for(lambda: len(self.answered) >= wanted, "the last are answered", 20)
         self.process.send_signal(signal.SIGINT)
-        text = self.process.communicate(timeout=15)[0]
-        self.answered = sorted(map(int, re.findall(r"icmp_seq=(\d+) ttl=", text)))
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.wait()
+        self.answered.sort()
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ class Relay:
 
     def __exit__(self, *_):
         self.done.set()
-        self.thread.join(10)
+        self.thread.join(60)
         self.front.close()
         self.back.close()
 

@@ -14,7 +14,7 @@ class FakeResolved:
 
     def __init__(self, address, refusals=None, silent=False):
         self.address = address
-        self.refusals = dict(refusals or {})
+        self.refusals = {} if refusals is None else refusals
         self.silent = silent
         self.calls = []  # (method, arguments)
         self.ended = threading.Event()
@@ -23,12 +23,12 @@ class FakeResolved:
 
     def __enter__(self):
         self.thread.start()
-        assert self.started.get(timeout=10) == 1, "another one owns the name"
+        assert self.started.get(timeout=60) == 1, "another one owns the name"
         return self
 
     def __exit__(self, *_):
         self.ended.set()
-        self.thread.join(10)
+        self.thread.join(60)
 
     def serve(self):
         connection = open_dbus_connection(self.address)

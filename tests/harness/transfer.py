@@ -16,7 +16,7 @@ class Transfer:
     When the context ends, all that was sent has been received, or `seconds` have passed.
     """
 
-    def __init__(self, netns, to_netns, address, size=None, pause=0.0, seconds=40, port=PORT):
+    def __init__(self, netns, to_netns, address, size=None, pause=0.0, seconds=90, port=PORT):
         self.size, self.pause, self.seconds = size, pause, seconds
         self.listener = tcp_listener(to_netns, address, port)
         self.sender = tcp_connect(netns, address, port)
@@ -65,7 +65,7 @@ class Transfer:
             self.sent.digest() == self.received.digest()
 
 
-def transferred(netns, to_netns, address, size, seconds=40):
+def transferred(netns, to_netns, address, size, seconds=90):
     """Whether that many random bytes arrive."""
     with Transfer(netns, to_netns, address, size, seconds=seconds) as transfer:
         pass

@@ -6,9 +6,10 @@ import time
 
 from .network import inside
 
-DATA = 4  # a message type
+INITIATION, DATA = 1, 4  # message types
 KEEPALIVE_BYTES = 32  # a data message with nothing in it
 ETH_P_IP, ETH_P_IPV6, ETH_P_ALL = 0x0800, 0x86dd, 0x0003
+SO_RCVBUFFORCE = 33
 
 
 class Wire:
@@ -18,7 +19,7 @@ class Wire:
         with inside(netns):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
         self.socket.bind((interface, ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         self.socket.setblocking(False)
 
     def __enter__(self):

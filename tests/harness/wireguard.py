@@ -1,6 +1,7 @@
 """Keys of WireGuard, and wireguard-go with wg(8) as the other end of a tunnel."""
 import contextlib
 import os
+import socket
 
 from .host import run
 from .network import process
@@ -41,13 +42,18 @@ class WireguardGo:
         environment = dict(os.environ, WG_PROCESS_FOREGROUND="1")
         self.process = self.stack.enter_context(
             process(self.program, "-f", self.name, netns=self.netns, env=environment))
-        wait_for(lambda: os.path.exists(f"/var/run/wireguard/{self.name}.sock"), "wireguard-go listens to wg(8)")
+        wait_for(self._listens, "wireguard-go listens to wg(8)")
         self.wg("private-key", "/dev/stdin", input=self.keys.private)
         if self.port:
             self.wg("listen-port", str(self.port))
         for address in self.address:
             run("ip", "address", "add", address, "dev", self.name, netns=self.netns)
         run("ip", "link", "set", self.name, "up", "mtu", "1420", netns=self.netns)
+
+    def _listens(self):
+        """The file is there some moments before anybody is accepted; that of a process that ended stays."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(f"/var/run/wireguard/{self.name}.sock") == 0
 
     def restart(self):
         """Another process that knows nothing of the sessions before; its peers have to be added again."""

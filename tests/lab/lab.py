@@ -59,4 +59,4 @@ def world():
 
 
 def assert_as_before(before, lab):
-    wait_for(lambda: not difference(before, world()) and not os.path.exists(lab.folder), "everything is as before", 10)
+    wait_for(lambda: not difference(before, world()) and not os.path.exists(lab.folder), "everything is as before")

@@ -11,7 +11,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-n
 
 
 def as_nobody(*command):
-    return subprocess.run([*NOBODY, *command], capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run([*NOBODY, *command], capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,6 @@ def test_without_user_namespaces_the_lab_says_what_to_do(lab):
     # In a user namespace of our own the limit counts for it and those below; the machine's stays.
     script = f"echo 0 > {limit} && exec setpriv --bounding-set=-all --inh-caps=-all {lab.binary} up"
     done = subprocess.run([*NOBODY, "unshare", "--user", "--map-root-user", "sh", "-c", script], env=lab.environment,
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert "user namespaces" in done.stderr and "root" in done.stderr

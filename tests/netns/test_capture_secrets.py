@@ -26,7 +26,7 @@ def decrypted(path):
     """(source, destination, ICMP type) of echoes inside of transport data, as tshark finds them with no settings."""
     done = subprocess.run(["tshark", "-n", "-r", path, "-Y", "wg.type == 4 && icmp", "-T", "fields", "-E", "occurrence=l",
                            "-e", "ip.src", "-e", "ip.dst", "-e", "icmp.type"],
-                          capture_output=True, text=True, timeout=30, check=True)
+                          capture_output=True, text=True, timeout=60, check=True)
     return {tuple(line.split("\t")) for line in done.stdout.splitlines()}
 
 
@@ -61,7 +61,7 @@ def test_a_session_that_was_there_before_is_replaced(pair, tunnels, tmp_path):
         with capture(tunnels, path, "--with-secrets"):
             begun(path)
             assert answered(ping("u", OURS)) == 1  # nothing is lost meanwhile
-            wait_for(lambda: pings("u", OURS) and shows_both_ways(path), "tshark shows a ping", 20)
+            wait_for(lambda: pings("u", OURS) and shows_both_ways(path), "tshark shows a ping")
         assert pings("u", OURS)
 
 
@@ -74,6 +74,6 @@ def test_without_the_option_there_are_no_secrets(pair, tunnels, tmp_path):
             assert answered(ping("u", OURS, count=3)) == 3
             wait_for(lambda: shows_both_ways(str(tmp_path / "secret.pcapng")), "the other capture has them")
         assert SECRETS not in content(path) and made.ends.server.private.encode() not in content(path)
-    shown = subprocess.run(["tshark", "-n", "-r", path, "-Y", "wg.type == 4"], capture_output=True, text=True, timeout=30,
+    shown = subprocess.run(["tshark", "-n", "-r", path, "-Y", "wg.type == 4"], capture_output=True, text=True, timeout=60,
                            check=True).stdout
     assert "Transport Data" in shown and not decrypted(path)

@@ -32,7 +32,7 @@ def wg(*arguments, **options):
 
 def refused(*arguments, **options):
     """What wg(8) says when it fails."""
-    done = subprocess.run(["wg", *arguments], capture_output=True, text=True, timeout=20, check=False, **options)
+    done = subprocess.run(["wg", *arguments], capture_output=True, text=True, timeout=60, check=False, **options)
     assert done.returncode != 0
     return done.stderr
 
@@ -44,7 +44,7 @@ def show(interface, what):
 
 def connect(interface):
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    made.settimeout(15)
+    made.settimeout(60)
     made.connect(path(interface))
     return made
 
@@ -100,7 +100,11 @@ def both(pair, tunnels):
 
 
 def reaches():
-    return answered(ping("u", SERVER, seconds=1))
+    return answered(ping("u", SERVER))
+
+
+def is_cut_off():
+    return not answered(ping("u", SERVER, seconds=1))
 
 
 def test_show_agrees_with_status(both):
@@ -151,7 +155,7 @@ def test_peers_come_and_go(both):
 
     wg("set", "wgs", "peer", both.client_key, "remove")
     assert both.peer_names("server") == [] and show("wgs", "peers") == {}
-    assert not reaches()
+    assert is_cut_off()
     # With somebody to begin: the client does not know yet that the session is gone.
     wg("set", "wgs", "peer", both.client_key, "allowed-ips", f"{CLIENT}/32", "persistent-keepalive", "25",
        "endpoint", f"10.0.2.7:{both.status('lab')['listen-port']}")
@@ -167,7 +171,7 @@ def test_allowed_ips_with_their_routes(both):
     wg("set", "wgc", "peer", other.public, "allowed-ips", "192.168.60.0/24")
     assert show("wgc", "allowed-ips") == {both.server_key: ["192.168.53.0/24"], other.public: ["192.168.60.0/24"]}
     wg("set", "wgs", "peer", both.client_key, "allowed-ips", "192.168.53.77/32")
-    wait_for(lambda: not reaches(), "its address is not among its allowed IPs")
+    wait_for(is_cut_off, "its address is not among its allowed IPs")
     assert both.tunnels.drops("server")["source-not-allowed"][0] > 0
 
 
@@ -188,7 +192,7 @@ def test_a_preshared_key_and_another_private_key(both):
     wg("set", "wgs", "peer", both.client_key, "remove", "peer", other.public, "allowed-ips", f"{CLIENT}/32",
        "preshared-key", "/dev/stdin", input=key)
     assert show("wgs", "preshared-keys") == {other.public: [key]}
-    assert not reaches()
+    assert is_cut_off()
     wg("set", "wgc", "peer", both.server_key, "preshared-key", "/dev/stdin", input=key)
     assert pings("u", SERVER)
     for tunnel in ("lab", "server"):
@@ -224,7 +228,7 @@ def test_setconf_replaces_all_peers(both, tmp_path):
                                        f"[Peer]\nPublicKey = {other.public}\nAllowedIPs = {CLIENT}/32\n")
     wg("setconf", "wgs", str(tmp_path / "new.conf"))
     assert show("wgs", "allowed-ips") == {other.public: [f"{CLIENT}/32"]}
-    assert not reaches()
+    assert is_cut_off()
     wg("set", "wgc", "private-key", "/dev/stdin", input=other.private)
     assert pings("u", SERVER)
 
@@ -378,6 +382,6 @@ def test_a_session_without_root_offers_it_to_root(tmp_path):
         session = start()
         assert show("wgh", "allowed-ips") == {other.public: ["192.168.53.2/32"]}
         session.terminate()
-        session.wait(15)
+        session.wait(60)
         assert os.listdir("/run/wireguard") == []
     os.rmdir("/run/wireguard")

@@ -47,7 +47,7 @@ def exchange(listening, address, connecting):
     """A line there, a line back, then 200 kB both ways, from one host to the other."""
     with tcp_listener(listening, address, 2323) as listener, tcp_connect(connecting, address, 2323) as client:
         served, _ = listener.accept()
-        served.settimeout(15)
+        served.settimeout(60)
         with served:
             client.sendall(b"login: seed\n")
             assert read_all(served, 12) == b"login: seed\n"
@@ -92,7 +92,7 @@ def test_our_client_and_the_naive_server(pair, tunnels, kind):
         tunnels.client.start("lab")
         assert pings("u", "192.168.53.98"), "the server answers to the port it saw last"
         assert server.poll() is None
-    assert tunnels.peer("lab", "server")["health"] == "healthy"
+        assert tunnels.peer("lab", "server")["health"] == "healthy"
 
 
 def test_a_datagram_is_the_packet_and_nothing_else(pair, tunnels):

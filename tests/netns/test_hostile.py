@@ -134,7 +134,7 @@ def flood(tunnels, datagrams, count):
     with udp_socket("u", "10.0.2.66", 6666) as stranger:
         for i in range(count):
             stranger.sendto(datagrams[i % len(datagrams)], SERVER)
-    wait_for(lambda: seen() - before == count, f"{count} drops are counted", seconds=20)
+    wait_for(lambda: seen() - before == count, f"{count} drops are counted")
 
 
 def test_a_flood_is_counted_to_the_last_datagram_and_takes_no_memory(attacked):

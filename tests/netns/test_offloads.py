@@ -21,7 +21,7 @@ EACH_ALONE = 1000  # bytes of a datagram
 
 def vpnctl(tunnels, *arguments):
     return subprocess.run([program("vpnctl"), *arguments], env=tunnels.manager.environment(), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=20, check=True).stdout
+                          capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def line(tunnels):

@@ -136,7 +136,7 @@ def test_an_endpoint_given_by_name_is_found_also_when_the_name_appears_late(pair
     ping("u", "192.168.53.98", seconds=1)
     assert "no-endpoint" in tunnels.drops("lab")
     hosts_file.write_text("127.0.0.1 localhost\n10.0.2.8 late.example\n")
-    wait_for(lambda: tunnels.peer("lab", "server")["endpoint"] == f"10.0.2.8:{PORT}", "the name is found", seconds=20)
+    wait_for(lambda: tunnels.peer("lab", "server")["endpoint"] == f"10.0.2.8:{PORT}", "the name is found")
     assert pings("u", "192.168.53.98")
 
 

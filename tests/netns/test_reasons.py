@@ -42,12 +42,12 @@ def wait_reason(tunnels, name, peer_name, code):
         shown = tunnels.peer(name, peer_name)
         return shown["reason"]["code"] == code and shown
 
-    return wait_for(has_reason, f"{peer_name} is {code}", 20)
+    return wait_for(has_reason, f"{peer_name} is {code}")
 
 
 def said(tunnels, *arguments):
     return subprocess.run([program("vpnctl"), *arguments], env=tunnels.manager.environment(), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=20, check=False).stdout
+                          capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 @pytest.mark.parametrize("outside", ["10.0.2.8", "fd02::8"])
@@ -64,7 +64,7 @@ def test_a_closed_port_is_told_by_the_host_there_until_it_opens(pair, tunnels, t
     assert f"datagrams to peer server at {endpoint} are refused: ICMP from {outside}, port unreachable" in (
         tunnels.manager.log())
     tunnels.run("server", server_of(ends))
-    wait_for(lambda: pings("u", "192.168.53.98") and tunnels.peer("lab", "server")["health"] == "healthy", "it runs", 20)
+    wait_for(lambda: pings("u", "192.168.53.98") and tunnels.peer("lab", "server")["health"] == "healthy", "it runs")
     assert tunnels.peer("lab", "server")["refused-by"] == ""
 
 
@@ -102,14 +102,23 @@ def test_forged_icmp_touches_no_session(pair, tunnels, ends):
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     # Asked from where the flood does not fill the buffer of ping itself, which is told of ICMP too.
     with raw, Pings("server", "192.168.53.99") as seen:
-        for _ in range(20_000):
-            raw.sendto(forged, ("10.0.2.7", 0))
+        for _ in range(40):
+            before = icmp_received("u")
+            for _ in range(500):
+                raw.sendto(forged, ("10.0.2.7", 0))
+            wait_for(lambda: icmp_received("u") >= before + 500, "no queue on the way is full", interval=0.001)
     assert seen.answered == list(range(1, len(seen.answered) + 1)) and len(seen.answered) > 10, "no packet is lost to it"
     shown = tunnels.peer("lab", "server")
     assert (shown["state"], shown["health"], shown["refused-by"]) == ("fresh", "healthy", "")
     idle = cpu_seconds(tunnels.client.status("lab")["pid"])
     time.sleep(1)
     assert cpu_seconds(tunnels.client.status("lab")["pid"]) - idle < 0.5, "nothing is left that wakes the worker"
+
+
+def icmp_received(netns):
+    with inside(netns), open("/proc/thread-self/net/snmp", encoding="ascii") as file:
+        names, values = (line.split() for line in file if line.startswith("Icmp:"))
+    return int(values[names.index("InMsgs")])
 
 
 def cpu_seconds(pid):
@@ -123,7 +132,7 @@ def test_a_peer_whose_clock_went_back_is_told_by_who_refuses_it(pair, tunnels, e
     with udp_socket("server", "10.0.2.8", PORT) as listener:
         tunnels.run("lab", ends.client())
         ping("u", "192.168.53.98", seconds=1)
-        listener.settimeout(10)
+        listener.settimeout(60)
         initiations = [listener.recv(2048) for _ in range(3)]
     tunnels.client.stop("lab")
     assert [len(initiation) for initiation in initiations] == [148] * 3

@@ -28,7 +28,7 @@ def undisturbed(netns):
             yield
         finally:
             monitor.terminate()
-            monitor.wait(5)
+            monitor.wait(60)
         told.seek(0)
         gone = [line for line in told if line.startswith("Deleted")]
         assert not gone, "".join(gone)
@@ -195,7 +195,7 @@ def test_a_session_that_cannot_be_gives_up_what_the_one_before_left(tunnels):
             tunnels.wait_state("lab", "failed")
             tunnels.manager.write_profile("lab", "version = 7\n")
             refused = subprocess.run([program("vpntund"), "--session", "lab", "--profile-folder",
-                                      tunnels.manager.profiles], env=tunnels.manager.environment(), timeout=10,
+                                      tunnels.manager.profiles], env=tunnels.manager.environment(), timeout=60,
                                      check=False)
             assert refused.returncode != 0
             tunnels.client.stop("lab")

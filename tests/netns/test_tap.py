@@ -9,6 +9,7 @@ from harness.network import answered, inside, ping, pings
 from harness.packets import ethernet
 from harness.profile import peer, profile
 from harness.waiting import wait_for
+from harness.wire import Wire
 
 MACS = {"u": "02:00:00:00:53:63", "server": "02:00:00:00:53:62"}
 
@@ -64,11 +65,10 @@ def test_frames_between_two_clients_are_switched_by_the_session_and_do_not_enter
     assert neighbour("a", "192.168.53.2") == "02:00:00:00:53:02"
     assert neighbour("b", "192.168.53.1") == "02:00:00:00:53:01"
     assert run("sysctl", "-n", "net.ipv4.ip_forward", netns="server").strip() == "0"
-    counters = "cat", "/sys/class/net/tap0/statistics/rx_packets"
-    before = int(run(*counters, netns="server"))
-    replies = ping("a", "192.168.53.2", count=20)
-    assert answered(replies) == 20 and "ttl=64" in replies, "switched, not routed"
-    assert int(run(*counters, netns="server")) - before < 10, "unicast frames of others stay out of the interface"
+    with Wire("server", "tap0") as interface:
+        replies = ping("a", "192.168.53.2", count=20)
+        assert answered(replies) == 20 and "ttl=64" in replies, "switched, not routed"
+        assert interface.packets() == [], "unicast frames of others stay out of the interface"
 
 
 def test_a_broadcast_reaches_everybody(three):
@@ -77,7 +77,7 @@ def test_a_broadcast_reaches_everybody(three):
         with inside(name):
             heard[name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         heard[name].bind(("", 5353))
-        heard[name].settimeout(5)
+        heard[name].settimeout(60)
     with inside("a"):
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)

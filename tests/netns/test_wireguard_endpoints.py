@@ -24,5 +24,5 @@ def test_the_next_endpoint_has_its_turn_when_the_first_is_dead(pair, tunnels):
             encryption="wireguard", private_key=keys[number].private, name=f"tun{number}",
             address=[f"{inner[number]}/32"], routing={"routes": "off"}, peers=[there]))
     for number, what in enumerate(DEAD):
-        wait_for(lambda: tunnels.peer(f"lab{number}", "server")["health"] == "healthy", what, 25)
+        wait_for(lambda: tunnels.peer(f"lab{number}", "server")["health"] == "healthy", what)
         assert tunnels.peer(f"lab{number}", "server")["endpoint"] == f"10.0.2.8:{PORT}"

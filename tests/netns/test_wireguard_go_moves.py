@@ -12,6 +12,7 @@ from harness.host import run
 from harness.network import Pings, answered, ping, pings
 from harness.transfer import Transfer
 from harness.waiting import wait_for
+from harness.wire import INITIATION, Wire
 
 
 @pytest.fixture
@@ -67,14 +68,14 @@ def test_it_follows_us_to_another_port(go):
 def test_our_next_session_knows_where_it_is_and_makes_a_handshake_by_itself(go, end):
     before = go.known()["endpoint"]
     # Who only sends to us cannot tell that our keys are gone: it would wait 15 s before it makes a handshake.
-    with Pings("u", OURS) as sent:
+    with Wire("u", "eth0") as wire, Pings("u", OURS) as sent:
         end(go)
-        began = time.monotonic()
+        begun_by = wait_for(lambda: [source for source, kind, _ in wire.seen() if kind == INITIATION], "one begins")
+        assert begun_by[0] == "10.0.2.8", "before it gave us up"
         wait_for(lambda: go.known()["health"] == "healthy", "there is a handshake", interval=0.1)
-        assert time.monotonic() - began < 4, "before it gave us up"
     assert (go.known()["endpoint"], go.known()["endpoint-source"]) == (before, "learned")
     missing = sent.answered[-1] - len(sent.answered)
-    assert missing < 2 * 50, f"{missing} of {sent.answered[-1]} were lost"
+    assert missing < 15 * 50, f"{missing} of {sent.answered[-1]} were lost"
 
 
 @pytest.mark.parametrize("netns, to_netns, address", [("u", "server", OURS), ("server", "u", THEIRS)])
@@ -97,7 +98,7 @@ def test_it_restarts_without_a_memory_and_waits_for_us(go):
     go.other.restart()
     go.introduce(endpoint=None)
     with Pings("server", THEIRS) as sent:
-        wait_for(lambda: go.other.show("latest-handshakes")[go.ends.server.public][0] != "0", "a new handshake", 22)
+        wait_for(lambda: go.other.show("latest-handshakes")[go.ends.server.public][0] != "0", "a new handshake")
     assert sent.answered, "and it is answered again"
     assert go.seen_at() == f"10.0.2.8:{PORT}"
 

@@ -1,4 +1,5 @@
 """wireguard-go at the other end: what passes, what is refused, and who keeps the session alive."""
+import re
 import time
 
 import pytest
@@ -73,8 +74,8 @@ def test_what_it_sends_from_where_it_may_not_is_refused_and_counted(go):
     run("ip", "address", "add", "192.168.53.77/32", "dev", "wg0", netns="u")
     before = go.tunnels.drops("server").get("source-not-allowed", (0, ""))[0]
     assert not answered(ping("u", OURS, "-I", "192.168.53.77", count=3, seconds=1))
-    packets, last = go.tunnels.drops("server")["source-not-allowed"]
-    assert packets == before + 3
+    wait_for(lambda: go.tunnels.drops("server")["source-not-allowed"][0] == before + 3, "each is counted")
+    _, last = go.tunnels.drops("server")["source-not-allowed"]
     assert "192.168.53.77 -> 192.168.53.98" in last and f"{THEIRS_OUTSIDE}:{THEIR_PORT}" in last
     assert answered(ping("u", OURS))
 
@@ -82,8 +83,7 @@ def test_what_it_sends_from_where_it_may_not_is_refused_and_counted(go):
 def test_what_we_send_where_nobody_may_be_is_refused_and_counted(go):
     before = go.tunnels.drops("server").get("no-peer", (0, ""))[0]
     assert not answered(ping("server", "192.168.53.77", count=3, seconds=1))
-    packets, _ = go.tunnels.drops("server")["no-peer"]
-    assert packets >= before + 3
+    wait_for(lambda: go.tunnels.drops("server")["no-peer"][0] >= before + 3, "each is counted")
     assert answered(ping("server", THEIRS))
 
 
@@ -106,23 +106,26 @@ def test_each_end_keeps_the_way_open_when_told_to(pair, tunnels):
         go.other.wg("peer", go.ends.server.public, "persistent-keepalive", "0")
         told = peer("u", "192.168.53.99/32", public_key=go.ends.u.public, persistent_keepalive=1)
         tunnels.reload("server", go.ends.at_server(peers=[told]))
+        began = time.monotonic()
         messages = wire.watch(3.5)
-        assert 2 <= keepalives(messages, "10.0.2.8") <= 4 and not keepalives(messages, THEIRS_OUTSIDE), "we do"
+        most = time.monotonic() - began + 1
+        assert 2 <= keepalives(messages, "10.0.2.8") <= most and not keepalives(messages, THEIRS_OUTSIDE), "we do"
 
 
 def test_who_is_only_written_to_says_once_that_it_is_there(go):
     """KEEPALIVE_TIMEOUT, 10 s, after what it did not answer otherwise."""
-    time.sleep(0.1)
+    assert answered(ping("u", OURS)), "nothing of before is unanswered"
     with udp_socket("server", OURS, 6000), udp_socket("u", THEIRS) as sender, Wire("u", "eth0") as wire:
+        began = time.monotonic()
         sender.sendto(b"x" * 100, (OURS, 6000))
-        early = wire.watch(7)
-        late = wire.watch(5)
-    assert not keepalives(early, "10.0.2.8") and keepalives(late, "10.0.2.8") == 1
+        first = wait_for(lambda: keepalives(wire.seen(), "10.0.2.8"), "it says that it is there")
+        assert first == 1 and time.monotonic() - began >= 9.5
+        assert not keepalives(wire.watch(2), "10.0.2.8"), "once"
 
 
 def test_a_third_of_the_datagrams_is_lost(between, tunnels):
     with relay(seed=30, loss=0.3), facing(tunnels, endpoint=f"10.0.2.1:{PORT}"):
-        wait_for(lambda: answered(ping("u", OURS, count=3, seconds=1)), "a handshake comes about", 30)
+        wait_for(lambda: answered(ping("u", OURS, count=3, seconds=1)), "a handshake comes about")
         text = run("ping", "-n", "-c", "200", "-i", "0.01", "-W", "1", OURS, netns="u", check=False)
         assert 60 <= answered(text) <= 140, "what the relay left of them: 98"
 
@@ -130,14 +133,16 @@ def test_a_third_of_the_datagrams_is_lost(between, tunnels):
 def test_what_comes_late_and_twice_is_sorted_out(between, tunnels):
     with relay(seed=31, double=0.3, late=0.3), facing(tunnels, endpoint=f"10.0.2.1:{PORT}"):
         assert pings("u", OURS)
-        text = run("ping", "-n", "-c", "300", "-i", "0.005", "-W", "2", OURS, netns="u", check=False)
-        assert answered(text) == 300 and "DUP" not in text, text
+        # Of 400, for ping does not wait for the last ones.
+        text = run("ping", "-n", "-c", "400", "-i", "0.005", OURS, netns="u", check=False)
+        replies = set(map(int, re.findall(r"icmp_seq=(\d+) ttl=", text)))
+        assert replies >= set(range(1, 301)) and "DUP" not in text, text
         assert tunnels.drops("server")["replayed"][0] >= 60
         assert transferred("u", "server", OURS, 256 << 10)
 
 
 def test_a_file_arrives_over_a_wire_that_loses_doubles_and_reorders(between, tunnels):
     with relay(seed=32, loss=0.05, double=0.1, late=0.1), facing(tunnels, endpoint=f"10.0.2.1:{PORT}"):
-        wait_for(lambda: answered(ping("u", OURS, seconds=1)), "a handshake comes about", 20)
+        wait_for(lambda: answered(ping("u", OURS, seconds=1)), "a handshake comes about")
         assert transferred("u", "server", OURS, 256 << 10)
         assert transferred("server", "u", THEIRS, 256 << 10)

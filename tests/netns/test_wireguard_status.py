@@ -47,7 +47,7 @@ def vpnctl(tunnels, *arguments, **options):
 
 def said(tunnels, *arguments):
     with vpnctl(tunnels, *arguments) as process:
-        return process.communicate(timeout=20)[0]
+        return process.communicate(timeout=60)[0]
 
 
 def reason(tunnels):
@@ -69,7 +69,7 @@ def test_both_ends_tell_the_same_numbers(tunnels, other, ends):
         wait_for(same_transfer, "both count what passed")
         peer = tunnels.peer("server", "u")
         theirs = int(other.show("latest-handshakes")[ends.server.public][0])
-        assert abs(theirs - peer["latest-handshake-usec"] / 1_000_000) <= 2
+        assert abs(theirs - peer["latest-handshake-usec"] / 1_000_000) <= 5
         assert other.show("endpoints")[ends.server.public] == [f"10.0.2.8:{PORT}"]
         assert peer["endpoint"] == f"10.0.2.7:{THEIR_PORT}"
         assert (peer["public-key"], peer["has-preshared-key"], peer["state"]) == (ends.u.public, True, "fresh")
@@ -93,14 +93,14 @@ def test_a_peer_that_does_not_run_is_said_to_refuse_until_it_does(pair, tunnels,
     with vpnctl(tunnels, "wait", "server", "--for", "handshake", "--timeout", "60") as waiting:
         ping("server", THEIRS, seconds=1)
         wait_for(lambda: tunnels.peer("server", "u")["state"] == "connecting", "a handshake is tried")
-        wait_for(lambda: reason(tunnels) == "refused", "nobody is there", 20)
+        wait_for(lambda: reason(tunnels) == "refused", "nobody is there")
         assert tunnels.client.status("server")["health"] == "failing"
         assert waiting.poll() is None
         with other:
             meet(other, ends)
-            wait_for(lambda: tunnels.peer("server", "u")["state"] == "fresh", "the next one is", 20)
+            wait_for(lambda: tunnels.peer("server", "u")["state"] == "fresh", "the next one is")
             assert tunnels.client.status("server")["health"] == "healthy"
-            assert waiting.communicate(timeout=20)[0] == "server: a peer was heard.\n"
+            assert waiting.communicate(timeout=60)[0] == "server: a peer was heard.\n"
 
     def says_fresh(path, _, member, body):
         return path == PEER_OBJECT and member == "PropertiesChanged" and body[1].get("State") == "fresh"
