@@ -2,7 +2,7 @@
 // tunnel) and 1 = outer (the datagrams that carry it, with synthesised IP and UDP headers).
 // Comments tie the two together: "pair 612, peer bob-phone, out". A slow reader loses whole records
 // and never delays a packet. Of a WireGuard tunnel a capture may have the secrets too, from which
-// others decrypt the datagrams. Thread: the worker's.
+// others decrypt the datagrams. Thread: a worker that holds the tables.
 #pragma once
 
 #include <array>

@@ -49,7 +49,7 @@ constexpr std::array<Words, kDropReasonCount> kWords{{
     {"too-many-handshakes", "More handshakes than one address or peer may begin."},
 }};
 
-// One writer: a plain load and store, no locked instruction.
+// One writer at a time: a plain load and store, no locked instruction.
 template <typename T>
 void bump(std::atomic<T>& counter, T by) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);

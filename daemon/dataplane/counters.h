@@ -1,5 +1,5 @@
 // What the data plane counts: traffic, and every discarded packet under exactly one reason with the
-// last offender. Written by one worker without locks, read by any thread while it runs.
+// last offender. Written by the worker that holds the tables, read by any thread meanwhile.
 #pragma once
 
 #include <array>
@@ -67,7 +67,7 @@ struct Traffic {
   Instant last_tx{};
 };
 
-// One writer, any reader.
+// One writer at a time, any reader.
 class TrafficCounter {
  public:
   // carries: a packet, and not a message of the protocol itself.
@@ -115,7 +115,7 @@ class DropCounters {
   static std::string to_text(const Offender& offender, DropReason reason, bool frames);
 
   std::array<std::atomic<std::uint64_t>, kDropReasonCount> packets_{};
-  mutable std::mutex mutex_;  // the worker only tries it: a reader never delays packets
+  mutable std::mutex mutex_;  // workers only try it: a reader never delays packets
   std::array<Offender, kDropReasonCount> last_;
 };
 

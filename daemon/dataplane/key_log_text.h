@@ -1,5 +1,5 @@
 // The secrets of a handshake as text, in the form of Wireshark's wg.keylog_file. Called by the
-// captures. Thread: the worker's.
+// captures. Thread: a worker that holds the tables.
 #pragma once
 
 #include <cstdint>

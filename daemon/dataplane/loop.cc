@@ -99,7 +99,7 @@ void Loop::take_turn() noexcept {
   Tables& tables = plane_.tables;
   {
     const Hold hold(tables.mutex);
-    tables.now = std::max(tables.now, BootClock::now());  // another's turn may be a later one
+    tables.now = BootClock::now();
   }
   if (more_outside_) more_outside_ = inbound_.run(kBudget);
   run_protocol();  // what waited for a session goes before what is read now
@@ -181,7 +181,6 @@ void Loop::obey(Command& command) noexcept {
     const Hold hold(plane_.tables.mutex);
     plane_.obey(*change);
   } else if (auto* injection = std::get_if<Inject>(&command)) {
-    const std::shared_lock turn(plane_.turns);
     const Hold hold(plane_.tables.mutex);
     plane_.notices.post(Injected{injection->token, inbound_.inject(std::move(injection->bytes))});
   } else if (std::holds_alternative<Ask>(command)) {

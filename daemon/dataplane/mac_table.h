@@ -1,6 +1,6 @@
 // The learning table of a TAP tunnel: which MAC address is behind which peer, or on the inside.
-// Bounded, seeded against hostile addresses, no allocation after construction. Thread: the
-// worker's. Pure: time is an argument.
+// Bounded, seeded against hostile addresses, no allocation after construction. Thread: a worker
+// that holds the tables. Pure: time is an argument.
 #pragma once
 
 #include <cstdint>

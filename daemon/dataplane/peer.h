@@ -1,5 +1,5 @@
-// A peer as the data plane knows it. PeerConfig goes from the control thread to the worker,
-// PeerRecord is what both share, Peer is the worker's own.
+// A peer as the data plane knows it. PeerConfig goes from the control thread to the workers,
+// PeerRecord is what both share, Peer is the workers' own.
 #pragma once
 
 #include <atomic>
@@ -46,7 +46,7 @@ struct Refused {
   Instant when{};
 };
 
-// Counters and current endpoint. Written by the worker, read by any thread.
+// Counters and current endpoint. Written by the worker that holds the tables, read by any thread.
 class PeerRecord {
  public:
   TrafficCounter traffic;
@@ -63,7 +63,7 @@ class PeerRecord {
   void announced() noexcept { announcing_.store(false); }
 
  private:
-  mutable std::mutex mutex_;  // taken by the worker only for a change
+  mutable std::mutex mutex_;  // taken by workers only for a change
   std::optional<Endpoint> endpoint_;
   Handshakes handshakes_;
   std::optional<Refused> refused_;

@@ -1,5 +1,6 @@
 // The peers of a running worker, by index, with their allowed IPs. Built by the control thread,
-// moved to the worker through its mailbox as a whole; afterwards only the worker touches it.
+// moved to the workers through a mailbox as a whole; afterwards only the one that holds the tables
+// touches it.
 #pragma once
 
 #include <span>

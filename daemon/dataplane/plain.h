@@ -8,7 +8,8 @@
 //        was learned at, or to the first learned peer without an endpoint or silent for kSilent.
 //        The only learned peer there is needs to be silent for kRestart only: a client that was
 //        started again has another port and, as a rule, another MAC address.
-// A learned peer never takes over the configured endpoint of another one. Thread: the worker's.
+// A learned peer never takes over the configured endpoint of another one. Thread: a worker that
+// holds the tables.
 #pragma once
 
 #include "dataplane/tables.h"

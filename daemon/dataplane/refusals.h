@@ -1,5 +1,5 @@
 // Notes in the peers' records what ICMP says of datagrams to them. ICMP can be forged, so nothing
-// else follows from it, and a flood of it costs little. Thread: the worker's.
+// else follows from it, and a flood of it costs little. Thread: a worker that holds the tables.
 #pragma once
 
 #include <span>

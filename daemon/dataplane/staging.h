@@ -1,5 +1,5 @@
 // Packets that wait for a session with their peer: the last kMaxPackets of each, and kMaxBytes of
-// all. Thread: the worker's.
+// all. Thread: a worker that holds the tables.
 #pragma once
 
 #include <cstddef>

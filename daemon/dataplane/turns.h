@@ -1,6 +1,6 @@
 // Workers take their turns side by side. A change of what they all work with waits until none is in
-// a turn, and goes before the next turn of any. Use with std::shared_lock (a turn) and
-// std::lock_guard (a change); neither inside of the other. Any thread.
+// a turn, and goes before the next turn of any: it waits for the slowest. Use with std::shared_lock
+// (a turn) and std::lock_guard (a change); neither inside of the other. Any thread.
 #pragma once
 
 #include <pthread.h>

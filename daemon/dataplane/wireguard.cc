@@ -93,8 +93,9 @@ Outcome Wireguard::seal(packet::Packet& packet, Sealings& sealings) noexcept {
   packet.traffic_class = tables_.frames ? 0 : packet::ecn_of(packet.bytes);
   std::optional<wg::Sealing> sealing;
   // What waits goes first, also when another worker has the session ready and did not send it yet.
-  if (!staging_.has(peer.id) || !device_.status(peer.id, tables_.now).has_session)
-    sealing = device_.begin_seal(peer.id, packet.bytes, limit, tables_.now);
+  const bool others_first =
+      staging_.has(peer.id) && device_.status(peer.id, tables_.now).has_session;
+  if (!others_first) sealing = device_.begin_seal(peer.id, packet.bytes, limit, tables_.now);
   if (!sealing) {
     if (!device_.status(peer.id, tables_.now).possible)
       return Outcome::dropped(DropReason::kNoSession);

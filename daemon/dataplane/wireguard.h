@@ -1,7 +1,7 @@
 // The WireGuard transport: joins the protocol (wg::Device, which knows neither IP nor endpoints)
 // with the tables (which know no key). Packets without a session wait in the staging; the
 // protocol's own datagrams are fetched by poll(). TAP frames travel as opaque payloads, which only
-// our own ends understand. Thread: the worker's.
+// our own ends understand. Thread: a worker that holds the tables.
 #pragma once
 
 #include <span>

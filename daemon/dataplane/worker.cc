@@ -12,6 +12,25 @@
 #include "dataplane/plane.h"
 
 namespace vpntun::dataplane {
+namespace {
+
+// Threads inherit the mask: signals are the control thread's, and SIGPIPE of a capture nobody's.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
 
 Worker::Worker(std::vector<Ports> ports, const WorkerOptions& options)
     : plane_(std::make_unique<Plane>(options)), answered_(ports.size()) {
@@ -27,18 +46,12 @@ Worker::~Worker() {
 void Worker::start() {
   // Who the peers are, before the packets that wait already: those of a restart.
   loops_.front()->obey_commands();
-  // The threads inherit the mask: signals are the control thread's, and SIGPIPE of a capture
-  // nobody's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const AllSignalsBlocked blocked;
   for (const auto& loop : loops_) {
     threads_.emplace_back([loop = loop.get()] { loop->run(); });
     const std::string name = "vpntun-w" + std::to_string(threads_.size() - 1);
     pthread_setname_np(threads_.back().native_handle(), name.c_str());
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Worker::stop() noexcept {

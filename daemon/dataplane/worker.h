@@ -97,7 +97,7 @@ class Worker {
   // Writes raw bytes into the interface; InjectDone with the token follows.
   void inject(std::vector<std::uint8_t> bytes, std::uint64_t token);
 
-  // Alive follows, once every thread has come round to it.
+  // Alive follows, once every thread has come round to it. Not again before.
   void ask_alive();
 
   // Readable when take_events() has something.

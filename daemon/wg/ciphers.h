@@ -55,8 +55,11 @@ class Opening {
   // Decrypts it. Once, before the device receives it.
   void finish() noexcept;
 
-  // Whether it was decrypted by these, and is authentic then.
-  bool is_of(const std::shared_ptr<Ciphers>& ciphers) const noexcept { return ciphers_ == ciphers; }
+  // Whether it is of this datagram and these ciphers: only then authentic() says anything of it.
+  bool is_of(MutableBytes datagram, const std::shared_ptr<Ciphers>& ciphers) const noexcept {
+    return ciphers_ == ciphers && datagram_.data() == datagram.data() &&
+           datagram_.size() == datagram.size();
+  }
   bool authentic() const noexcept { return authentic_; }
 
  private:

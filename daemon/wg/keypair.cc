@@ -27,7 +27,7 @@ Keypair::Opened Keypair::open(MutableBytes datagram, const Opening& opening, Ins
   if (refuses(counter, now)) return {Refusal::kExpired, {}};
   const MutableBytes sealed = datagram.subspan(kDataHeaderSize);
   const bool authentic =
-      opening.is_of(ciphers) ? opening.authentic() : ciphers->open(counter, sealed);
+      opening.is_of(datagram, ciphers) ? opening.authentic() : ciphers->open(counter, sealed);
   if (!authentic) return {Refusal::kNotAuthentic, {}};
   if (!window.take(counter, kRejectAfterMessages)) return {Refusal::kReplayed, {}};
   return {std::nullopt, sealed.first(sealed.size() - crypto::kTagSize)};

@@ -39,7 +39,7 @@ struct Keypair {
   // Makes a datagram in place: the payload, then zeros up to size. kDataHeaderSize bytes must be in
   // front of it, size - payload.size() + kTagSize behind. Requires can_send().
   Sealing seal(MutableBytes payload, std::size_t size) noexcept;
-  // Decrypts data in place, unless the opening was finished with our ciphers, and uses up its
+  // Decrypts data in place, unless its opening with our ciphers was finished, and uses up its
   // counter when it is authentic.
   struct Opened {
     std::optional<Refusal> refusal;

@@ -135,6 +135,18 @@ TEST(Keypair, WhatAnotherSessionOpenedIsNotAuthentic) {
   EXPECT_EQ(to->open(datagram, opening, kBorn).refusal, Refusal::kNotAuthentic);
 }
 
+TEST(Keypair, TheOpeningOfOneDatagramDoesNotSpeakForAnother) {
+  const auto from = made(kBorn);
+  const auto to = opposite(kBorn);
+  Datagram datagram = sealed(*from, 20);
+  Datagram forged = sealed(*from, 20);
+  forged.back() ^= 1;
+  Opening opening(to->ciphers, datagram);
+  opening.finish();
+  EXPECT_TRUE(opening.authentic());
+  EXPECT_EQ(to->open(forged, opening, kBorn).refusal, Refusal::kNotAuthentic);
+}
+
 TEST(Keypair, WhatWasBegunEndsWithoutTheSession) {
   auto from = made(kBorn);
   auto to = opposite(kBorn);
