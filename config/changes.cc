@@ -28,6 +28,7 @@ void for_each_key(Visit visit) {
   visit("interface", "listen-port", [](auto& p) { return std::tie(p.interface.listen_port); });
   visit("interface", "mac", [](auto& p) { return std::tie(p.interface.mac); });
   visit("interface", "up", [](auto& p) { return std::tie(p.interface.up); });
+  visit("interface", "workers", [](auto& p) { return std::tie(p.interface.workers); });
   visit("interface", "private-key", [](auto& p) { return std::tie(p.interface.private_key); });
   visit("interface", "fwmark", [](auto& p) { return std::tie(p.interface.fwmark); });
   visit("interface", "control-socket",

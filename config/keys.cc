@@ -43,6 +43,9 @@ constexpr KeyRow kKeys[] = {
     {"interface", "mac", "a string", "the kernel's choice", "\"02:00:00:00:53:63\"",
      OnReload::kLive, "Ethernet address of a TAP interface."},
     {"interface", "up", "a boolean", "true", "true", OnReload::kLive, "Bring the interface up."},
+    {"interface", "workers", "an integer", "1", "4", OnReload::kRestart,
+     "Threads that carry packets, 1 to 16, each with a queue of the interface and a UDP socket of "
+     "its own. The traffic of one peer is one worker's."},
     {"interface", "private-key", "a string", "required with \"wireguard\"",
      "\"/etc/vpntund/office.key\"", OnReload::kLive,
      "The tunnel's own key: the absolute path of a file with it, \"@NAME\" for the credential of "

@@ -75,6 +75,7 @@ struct Interface {
   std::uint16_t listen_port = 0;  // UDP; 0: the kernel's choice
   std::optional<MacAddress> mac;  // TAP only; none: the kernel's choice
   bool up = true;
+  std::uint32_t workers = 1;  // threads for packets, each with a queue and a UDP socket of its own
   Dns dns;
   // With kWireguard.
   crypto::SecretKey private_key;

@@ -15,6 +15,7 @@ constexpr std::size_t kMaxDescription = 200;  // characters
 constexpr std::int64_t kMinMtu = 68;          // RFC 791
 constexpr std::int64_t kMaxMtu = 65535;
 constexpr std::int64_t kMaxTapMtu = 65521;  // the kernel counts the Ethernet header in
+constexpr std::int64_t kMaxWorkers = 16;    // two descriptors of FileDescriptorStoreMax= each
 
 // The table of that name. One of the wrong kind is reported; an array of one table is read
 // nevertheless.
@@ -112,6 +113,16 @@ void read_mtu(const TableReader& table, Draft& draft) {
   draft.mtu = {static_cast<std::uint32_t>(mtu.value), mtu.spot};
 }
 
+void read_listen_port(const TableReader& table, Draft& draft) {
+  draft.listen_port = table.spot("listen-port");
+  draft.listen_port_unclear = table.has_or_means("listen-port");
+  if (!table.find("listen-port")) return;
+  const auto port = table.integer("listen-port");
+  draft.listen_port_unclear = !port || !in_range(*port, 0, 65535, table.report());
+  if (!draft.listen_port_unclear)
+    draft.profile.interface.listen_port = static_cast<std::uint16_t>(port->value);
+}
+
 void read_interface(const TableReader& table, Draft& draft) {
   Interface& interface = draft.profile.interface;
   Report& report = table.report();
@@ -126,13 +137,7 @@ void read_interface(const TableReader& table, Draft& draft) {
   draft.addresses = values_of(table.strings("address"), parse_interface_address, Code::kAddress,
                               "an address with prefix length", report);
   read_mtu(table, draft);
-  draft.listen_port = table.spot("listen-port");
-  draft.listen_port_unclear = table.has_or_means("listen-port");
-  if (table.find("listen-port")) {
-    const auto port = table.integer("listen-port");
-    draft.listen_port_unclear = !port || !in_range(*port, 0, 65535, report);
-    if (!draft.listen_port_unclear) interface.listen_port = static_cast<std::uint16_t>(port->value);
-  }
+  read_listen_port(table, draft);
   if (const auto mac = table.string("mac")) {
     draft.mac_spot = mac->spot;
     Parsed<MacAddress> parsed = parse_mac(mac->value);
@@ -143,6 +148,9 @@ void read_interface(const TableReader& table, Draft& draft) {
     interface.mac = parsed.value;
   }
   if (const auto up = table.boolean("up")) interface.up = up->value;
+  if (const auto workers = table.integer("workers");
+      workers && in_range(*workers, 1, kMaxWorkers, report))
+    interface.workers = static_cast<std::uint32_t>(workers->value);
   read_dns(table, draft);
   read_wireguard_interface(table, draft);
 }

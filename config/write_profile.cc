@@ -80,6 +80,7 @@ std::string interface_text(const Profile& profile, const KeyFiles& files) {
   if (interface.listen_port != 0) table.add("listen-port", std::to_string(interface.listen_port));
   if (interface.mac) table.add_text("mac", interface.mac->to_string());
   table.add_flag("up", interface.up, true);
+  if (interface.workers != 1) table.add("workers", std::to_string(interface.workers));
   if (interface.fwmark != 0) table.add("fwmark", fmt::format("{:#x}", interface.fwmark));
   table.add_flag("control-socket", interface.control_socket, false);
   Table dns("[interface.dns]");

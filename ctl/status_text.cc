@@ -239,6 +239,7 @@ void add_running_fields(Fields& fields, const TunnelInfo& tunnel, std::uint64_t 
     fields.add("Mark", fmt::format("{:#x} on the tunnel's own datagrams", tunnel.fwmark));
   if (!tunnel.kill_switch.empty() && tunnel.kill_switch != "off")
     fields.add("Kill switch", tunnel.kill_switch);
+  if (tunnel.workers > 1) fields.add("Workers", fmt::format("{}", tunnel.workers));
   fields.add("Offloads", offloads_text(tunnel));
   fields.add("Traffic", traffic_text(tunnel, rates));
   for (const DropInfo& drop : tunnel.drops)

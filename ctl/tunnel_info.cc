@@ -106,6 +106,7 @@ TunnelInfo tunnel_of(const json& value) {
   tunnel.dns_servers = list(value, "dns-servers", text_of);
   tunnel.dns_domains = list(value, "dns-domains", text_of);
   tunnel.listen_port = number(value, "listen-port");
+  tunnel.workers = number(value, "workers");
   tunnel.mtu = number(value, "mtu");
   tunnel.mtu_derivation = text(value, "mtu-derivation");
   tunnel.netns = text(value, "netns");

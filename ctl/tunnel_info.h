@@ -70,6 +70,7 @@ struct TunnelInfo {
   std::vector<std::string> dns_servers;
   std::vector<std::string> dns_domains;
   std::uint64_t listen_port = 0;
+  std::uint64_t workers = 0;  // 0: an older daemon
   std::uint64_t mtu = 0;
   std::string mtu_derivation;
   std::string netns;

@@ -52,6 +52,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::vpntun1::Sessio
   std::string PublicKey() override { return status_.now().public_key; }
   bool Ready() override { return readiness_.ready(); }
   std::uint16_t ListenPort() override { return status_.now().listen_port; }
+  std::uint32_t Workers() override { return status_.now().workers; }
   std::uint32_t MTU() override { return status_.now().mtu; }
   std::string MTUDerivation() override;
   std::map<std::string, bool> Offloads() override;

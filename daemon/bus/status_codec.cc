@@ -185,6 +185,7 @@ Dictionary to_dictionary(const session::Status& status) {
       {"dns-domains", sdbus::Variant(status.dns_domains)},
       {"public-key", text(status.public_key)},
       {"listen-port", sdbus::Variant(status.listen_port)},
+      {"workers", sdbus::Variant(status.workers)},
       {"mtu", sdbus::Variant(status.mtu)},
       {"mtu-derivation", text(status.mtu_derivation)},
       {"forwarding", sdbus::Variant(status.forwarding)},

@@ -10,12 +10,13 @@
 
 namespace vpntun::manager {
 
-inline constexpr std::size_t kMaxStoredFds = 16;  // of a tunnel
+// Of a tunnel; FileDescriptorStoreMax= of its unit.
+inline constexpr std::size_t kMaxStoredFds = 40;
 
 class StoredFds {
  public:
-  // What a message says with FDSTORE=1 or FDSTOREREMOVE=1. One more of a name replaces the one
-  // there is.
+  // What a message says with FDSTORE=1 or FDSTOREREMOVE=1. Those of a name in one message replace
+  // those there are.
   void take(const std::string& tunnel, NotifySocket::Message& message);
   const NamedFds& of(const std::string& tunnel) const;
   void drop(const std::string& tunnel) { stored_.erase(tunnel); }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -36,13 +35,14 @@ FdStore FdStore::received() {
   return store;
 }
 
-UniqueFd FdStore::take(const std::string& name) {
-  const auto at = std::find_if(handed_over_.begin(), handed_over_.end(),
-                               [&](const auto& each) { return each.first == name; });
-  if (at == handed_over_.end()) return {};
-  UniqueFd fd = std::move(at->second);
-  handed_over_.erase(at);
-  return fd;
+std::vector<UniqueFd> FdStore::take(const std::string& name) {
+  std::vector<UniqueFd> fds;
+  std::erase_if(handed_over_, [&](auto& each) {
+    if (each.first != name) return false;
+    fds.push_back(std::move(each.second));
+    return true;
+  });
+  return fds;
 }
 
 std::vector<std::string> FdStore::left() const {
@@ -51,10 +51,11 @@ std::vector<std::string> FdStore::left() const {
   return names;
 }
 
-void FdStore::put(const std::string& name, int fd, Evicted evicted) {
+void FdStore::put(const std::string& name, const std::vector<int>& fds, Evicted evicted) {
   const std::string message =
       "FDSTORE=1\nFDNAME=" + name + (evicted == Evicted::kNever ? "\nFDPOLL=0" : "");
-  const int result = sd_pid_notify_with_fds(0, 0, message.c_str(), &fd, 1);
+  const int result =
+      sd_pid_notify_with_fds(0, 0, message.c_str(), fds.data(), static_cast<unsigned>(fds.size()));
   if (result < 0) log::warning("store descriptor \"{}\": {}", name, std::strerror(-result));
 }
 

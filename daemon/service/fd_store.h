@@ -25,8 +25,8 @@ class FdStore {
   FdStore(FdStore&&) noexcept = default;
   FdStore& operator=(FdStore&&) noexcept = default;
 
-  // What was handed over under this name, or nothing. It stays in the store, too.
-  UniqueFd take(const std::string& name);
+  // Everything that was handed over under this name. It stays in the store, too.
+  std::vector<UniqueFd> take(const std::string& name);
 
   // The names of what was handed over and nobody took.
   std::vector<std::string> left() const;
@@ -34,8 +34,9 @@ class FdStore {
   // Whether the service manager drops its copy when the descriptor reports an error or a hang-up,
   // as an interface does that was deleted; and a socket for every ICMP error that comes in.
   enum class Evicted { kOnError, kNever };
-  // Of a name that is not in the store. A refusal is logged: then a restart begins anew.
-  void put(const std::string& name, int fd, Evicted evicted);
+  // All there are of a name: those in the store have to be the same. A refusal is logged: then a
+  // restart begins anew.
+  void put(const std::string& name, const std::vector<int>& fds, Evicted evicted);
   // Everything of these names. When it returns, the service manager has let go of its copies.
   void remove(const std::vector<std::string>& names);
 

@@ -22,19 +22,33 @@ const std::string kSocket = "udp";
 const std::string kEndpoints = "endpoints";
 const std::string kReady = "ready";
 
-UniqueFd copy_of(int fd) {
-  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy) throw_errno(errno, "duplicate a descriptor");
-  return copy;
+// Of queues or sockets: copies of their descriptors.
+template <typename Port>
+std::vector<UniqueFd> copies_of(const std::vector<Port>& ports) {
+  std::vector<UniqueFd> copies;
+  for (const Port& port : ports) {
+    copies.emplace_back(::fcntl(port.fd(), F_DUPFD_CLOEXEC, 0));
+    if (!copies.back()) throw_errno(errno, "duplicate a descriptor");
+  }
+  return copies;
 }
 
-// What was left under `name`, if it fits; else it is dropped, for a reason that is logged.
+std::vector<int> numbers_of(const std::vector<UniqueFd>& fds) {
+  std::vector<int> numbers;
+  for (const UniqueFd& fd : fds) numbers.push_back(fd.get());
+  return numbers;
+}
+
+// What was left under `name`, if it is as many as wanted and fits; else it is dropped, for a reason
+// that is logged.
 template <typename Adopt>
-auto adopt(const std::string& name, UniqueFd& left, Adopt adopt_it)
-    -> std::optional<decltype(adopt_it())> {
-  if (!left) return std::nullopt;
+auto adopt(const std::string& name, const std::vector<UniqueFd>& left, std::size_t wanted,
+           Adopt adopt_them) -> std::optional<decltype(adopt_them())> {
+  if (left.empty()) return std::nullopt;
   try {
-    auto adopted = adopt_it();
+    if (left.size() != wanted)
+      throw Error(ErrorKind::kFailed, "there are {}, not {}", left.size(), wanted);
+    auto adopted = adopt_them();
     log::event(log::Event::kDescriptorAdopted, {}, "stored descriptor \"{}\": taken over", name);
     return adopted;
   } catch (const Error& error) {
@@ -47,79 +61,87 @@ auto adopt(const std::string& name, UniqueFd& left, Adopt adopt_it)
 }  // namespace
 
 Handover::Handover(FdStore store)
-    : store_(std::move(store)),
-      left_interface_(store_.take(kInterface)),
-      ready_(store_.take(kReady)) {}
+    : store_(std::move(store)), left_queues_(store_.take(kInterface)) {
+  if (std::vector<UniqueFd> ready = store_.take(kReady); !ready.empty())
+    ready_ = std::move(ready.front());
+}
 
 Handover::~Handover() {
   if (released_) return;
-  for (UniqueFd* interface : {&left_interface_, &interface_})
-    if (*interface) os::delete_interface(interface->get());
-  left_interface_.reset();
-  interface_.reset();
-  socket_.reset();
+  for (const std::vector<UniqueFd>* queues : {&left_queues_, &queues_})
+    for (const UniqueFd& queue : *queues) os::delete_interface(queue.get());
+  left_queues_.clear();
+  queues_.clear();
+  sockets_.clear();
   memory_.reset();
   store_.remove({kInterface, kSocket, kEndpoints, kReady});
 }
 
 std::optional<os::Netns> Handover::netns_before() const {
-  if (!left_interface_) return std::nullopt;
+  if (left_queues_.empty()) return std::nullopt;
   try {
-    return os::Netns::of_tun(left_interface_.get());
-  } catch (const Error&) {  // deleted; or no interface at all, as interface() will say
+    return os::Netns::of_tun(left_queues_.front().get());
+  } catch (const Error&) {  // deleted; or no interface at all, as queues() will say
     return std::nullopt;
   }
 }
 
-os::UdpSocket Handover::socket(const config::Profile& profile, std::uint32_t mark) {
+std::vector<os::UdpSocket> Handover::sockets(const config::Profile& profile, std::uint32_t mark) {
   os::UdpOptions options;
   options.mark = mark;
   options.may_fragment = profile.encryption == config::Encryption::kWireguard;
   const std::uint16_t port = profile.interface.listen_port;
-  UniqueFd left = store_.take(kSocket);
-  std::optional<os::UdpSocket> socket =
-      adopt(kSocket, left, [&] { return os::UdpSocket::adopt(left, port, options); });
-  if (!socket) {
-    if (std::exchange(left, {})) store_.remove({kSocket});
-    socket.emplace(os::UdpSocket::bind(port, options));
-    store_.put(kSocket, socket->fd(), FdStore::Evicted::kNever);
+  const std::size_t count = profile.interface.workers;
+  std::vector<UniqueFd> left = store_.take(kSocket);
+  std::optional<std::vector<os::UdpSocket>> sockets =
+      adopt(kSocket, left, count, [&] { return os::UdpSocket::adopt_group(left, port, options); });
+  const bool adopted = sockets.has_value();
+  if (!adopted) {
+    if (!std::exchange(left, {}).empty()) store_.remove({kSocket});
+    sockets = os::UdpSocket::bind_group(port, count, options);
   }
-  socket_ = copy_of(socket->fd());
-  return *std::move(socket);
+  sockets_ = copies_of(*sockets);
+  if (!adopted) store_.put(kSocket, numbers_of(sockets_), FdStore::Evicted::kNever);
+  return *std::move(sockets);
 }
 
-os::Tun Handover::interface(const config::Profile& profile) {
+std::vector<os::Tun> Handover::queues(const config::Profile& profile) {
   const std::string& pattern = profile.interface.name;
   const os::TunKind kind =
       profile.kind == config::Kind::kTap ? os::TunKind::kTap : os::TunKind::kTun;
-  std::optional<os::Tun> tun = adopt(
-      kInterface, left_interface_, [&] { return os::Tun::adopt(left_interface_, pattern, kind); });
-  took_over_ = tun.has_value();
-  if (!tun) {
+  const std::size_t count = profile.interface.workers;
+  std::optional<std::vector<os::Tun>> queues = adopt(kInterface, left_queues_, count, [&] {
+    return os::Tun::adopt_queues(left_queues_, pattern, kind);
+  });
+  took_over_ = queues.has_value();
+  if (!took_over_) {
     if (std::exchange(ready_, {})) store_.remove({kReady});
-    if (left_interface_) {
-      // The store may let go of its copy a moment later; the name has to be free now.
-      os::delete_interface(left_interface_.get());
-      left_interface_.reset();
-      store_.remove({kInterface});
-    }
-    tun.emplace(os::Tun::open(pattern, kind));
-    store_.put(kInterface, tun->fd(), FdStore::Evicted::kOnError);
+    if (!left_queues_.empty()) delete_left_interface();
+    queues = os::Tun::open_queues(pattern, kind, count);
   }
-  interface_ = copy_of(tun->fd());
-  return *std::move(tun);
+  left_queues_.clear();
+  queues_ = copies_of(*queues);
+  if (!took_over_) store_.put(kInterface, numbers_of(queues_), FdStore::Evicted::kOnError);
+  return *std::move(queues);
+}
+
+// The store may let go of its copies a moment later; the name has to be free now.
+void Handover::delete_left_interface() {
+  for (const UniqueFd& queue : left_queues_) os::delete_interface(queue.get());
+  left_queues_.clear();
+  store_.remove({kInterface});
 }
 
 // By now everything that is known was taken; the rest is of another version.
 std::vector<LearnedEndpoint> Handover::endpoints() {
-  UniqueFd left = store_.take(kEndpoints);
+  std::vector<UniqueFd> left = store_.take(kEndpoints);
   if (const std::vector<std::string> unknown = store_.left(); !unknown.empty())
     store_.remove(unknown);
-  memory_ = adopt(kEndpoints, left, [&] { return EndpointMemory::adopt(left); });
+  memory_ = adopt(kEndpoints, left, 1, [&] { return EndpointMemory::adopt(left.front()); });
   if (!memory_) {
-    if (std::exchange(left, {})) store_.remove({kEndpoints});
+    if (!std::exchange(left, {}).empty()) store_.remove({kEndpoints});
     memory_ = EndpointMemory::create();
-    store_.put(kEndpoints, memory_->fd(), FdStore::Evicted::kOnError);
+    store_.put(kEndpoints, {memory_->fd()}, FdStore::Evicted::kOnError);
   }
   return memory_->adopted();
 }
@@ -132,15 +154,15 @@ void Handover::remember_ready() {
   if (ready_) return;
   ready_.reset(::eventfd(0, EFD_CLOEXEC));
   if (!ready_) throw_errno(errno, "make the mark of a session that is ready");
-  store_.put(kReady, ready_.get(), FdStore::Evicted::kNever);
+  store_.put(kReady, {ready_.get()}, FdStore::Evicted::kNever);
 }
 
 void Handover::release() {
   released_ = true;
-  store_.put(kInterface, interface_.get(), FdStore::Evicted::kOnError);
-  store_.put(kSocket, socket_.get(), FdStore::Evicted::kNever);
-  store_.put(kEndpoints, memory_->fd(), FdStore::Evicted::kOnError);
-  if (ready_) store_.put(kReady, ready_.get(), FdStore::Evicted::kNever);
+  store_.put(kInterface, numbers_of(queues_), FdStore::Evicted::kOnError);
+  store_.put(kSocket, numbers_of(sockets_), FdStore::Evicted::kNever);
+  store_.put(kEndpoints, {memory_->fd()}, FdStore::Evicted::kOnError);
+  if (ready_) store_.put(kReady, {ready_.get()}, FdStore::Evicted::kNever);
 }
 
 }  // namespace vpntun::session

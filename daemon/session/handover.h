@@ -1,6 +1,6 @@
-// What a session leaves to the next one of its tunnel in the descriptor store: interface, UDP
-// socket, learned endpoints. It gives what an earlier session left where that fits the profile, and
-// makes anew what is missing or does not fit. Called by Running. Thread: control.
+// What a session leaves to the next one of its tunnel in the descriptor store: the interface's
+// queues, the UDP sockets, learned endpoints. It gives what an earlier session left where that fits
+// the profile, and makes anew what is missing or does not fit. Called by Running. Thread: control.
 #pragma once
 
 #include <optional>
@@ -26,11 +26,11 @@ class Handover {
   // Where the interface of the earlier session is; nothing: none was left.
   std::optional<os::Netns> netns_before() const;
 
-  // Each once, in the network namespace the thing belongs into. Errors: as of UdpSocket::bind and
-  // Tun::open.
-  os::UdpSocket socket(const config::Profile& profile, std::uint32_t mark);
-  os::Tun interface(const config::Profile& profile);
-  // interface() gave that of an earlier session.
+  // One for each worker; each once, in the network namespace the thing belongs into. Errors: as of
+  // UdpSocket::bind and Tun::open.
+  std::vector<os::UdpSocket> sockets(const config::Profile& profile, std::uint32_t mark);
+  std::vector<os::Tun> queues(const config::Profile& profile);
+  // queues() gave those of an earlier session.
   bool took_over() const noexcept { return took_over_; }
   // That session's start was done.
   bool was_ready() const noexcept { return static_cast<bool>(ready_); }
@@ -45,10 +45,12 @@ class Handover {
   void release();
 
  private:
+  void delete_left_interface();
+
   service::FdStore store_;
-  UniqueFd left_interface_;  // of the earlier session, until interface() looked at it
-  UniqueFd interface_;       // copies of what is in the store
-  UniqueFd socket_;
+  std::vector<UniqueFd> left_queues_;  // of the earlier session, until queues() looked at them
+  std::vector<UniqueFd> queues_;       // copies of what is in the store
+  std::vector<UniqueFd> sockets_;
   UniqueFd ready_;  // says it by being there
   std::optional<EndpointMemory> memory_;
   bool took_over_ = false;

@@ -34,6 +34,16 @@ bool may_be_public(const config::Profile& profile) {
   return profile.allow_public_plaintext || profile.encryption != config::Encryption::kNone;
 }
 
+// One of each for every thread.
+std::vector<dataplane::Ports> ports_of(std::vector<os::Tun> queues,
+                                       std::vector<os::UdpSocket> sockets) {
+  std::vector<dataplane::Ports> ports;
+  for (std::size_t i = 0; i < queues.size(); ++i)
+    ports.push_back({std::make_unique<os::Tun>(std::move(queues[i])),
+                     std::make_unique<os::UdpSocket>(std::move(sockets[i]))});
+  return ports;
+}
+
 }  // namespace
 
 Running::Running(config::Profile profile, service::Loop& loop, service::FdStore store)
@@ -71,30 +81,31 @@ void Running::give_up_former_netns() {
 
 void Running::bring_up() {
   give_up_former_netns();
-  os::UdpSocket socket = namespaces_.at_socket([this] {
+  std::vector<os::UdpSocket> sockets = namespaces_.at_socket([this] {
     os::NetlinkSocket at_socket;
     mtu_ = choose_mtu(at_socket, profile_, mark_);
     outer_source_ = choose_source(at_socket, profile_, mark_);
-    return handover_.socket(profile_, mark_);
+    return handover_.sockets(profile_, mark_);
   });
-  os::Tun tun = namespaces_.at_interface([this] { return handover_.interface(profile_); });
-  interface_ = tun.name();
-  index_ = tun.index();
-  port_ = socket.local_port();
+  std::vector<os::Tun> queues =
+      namespaces_.at_interface([this] { return handover_.queues(profile_); });
+  interface_ = queues.front().name();
+  index_ = queues.front().index();
+  port_ = sockets.front().local_port();
   masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
   // No peer could have a link-local address among its allowed IPs that we would know of.
   if (profile_.encryption == config::Encryption::kWireguard && profile_.kind == config::Kind::kTun)
     os::set_no_link_local_v6(netlink_, index_);
   configure_interface(netlink_, index_, profile_.interface, wanted_, mtu_.bytes);
 
-  outer_ipv6_ = socket.family() == Family::kIpv6;
+  outer_ipv6_ = sockets.front().family() == Family::kIpv6;
   peers_.emplace(profile_, loop_, name_rules(profile_), namespaces_.lookup_at_socket(),
                  [this](std::size_t peer, const std::optional<Endpoint>& endpoint) {
                    worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
                    moved_ = true;
                    look_soon();
                  });
-  start_worker(std::move(tun), std::move(socket));
+  start_worker(std::move(queues), std::move(sockets));
 
   policy_routing_.emplace(namespaces_, netlink_,
                           PolicyRouting::Tunnel{profile_.name, interface_, index_, port_, mark_},
@@ -140,17 +151,15 @@ std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted
   return interfaces;
 }
 
-void Running::start_worker(os::Tun tun, os::UdpSocket socket) {
+void Running::start_worker(std::vector<os::Tun> queues, std::vector<os::UdpSocket> sockets) {
   dataplane::WorkerOptions options;
   options.frames = profile_.kind == config::Kind::kTap;
   options.encrypted = profile_.encryption == config::Encryption::kWireguard;
   options.allow_public_plaintext = profile_.allow_public_plaintext;
   options.listen_port = port_;
   options.local = outer_source_;
-  std::vector<dataplane::Ports> ports;
-  ports.push_back({std::make_unique<os::Tun>(std::move(tun)),
-                   std::make_unique<os::UdpSocket>(std::move(socket))});
-  worker_ = std::make_unique<dataplane::Worker>(std::move(ports), options);
+  worker_ =
+      std::make_unique<dataplane::Worker>(ports_of(std::move(queues), std::move(sockets)), options);
   std::vector<dataplane::PeerConfig> peers = peers_->configs();
   recall(handover_.endpoints(), may_be_public(profile_), peers);
   worker_->set_mtu(mtu_.bytes);

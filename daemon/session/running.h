@@ -70,7 +70,7 @@ class Running {
   void apply_to_host(const config::Interface& settings, const HostConfig& wanted, std::uint32_t mtu,
                      const HostConfig& former);
   void give_up_former_netns();
-  void start_worker(os::Tun tun, os::UdpSocket socket);
+  void start_worker(std::vector<os::Tun> queues, std::vector<os::UdpSocket> sockets);
   void open_control_socket();
   void change(const config::Profile& next);
   void announce() const;
@@ -109,7 +109,7 @@ class Running {
   // Before the interface is up, and until nothing reads it: hosts may forward without us.
   std::optional<Masquerade> masquerade_;
   std::optional<Peers> peers_;
-  std::unique_ptr<dataplane::Worker> worker_;  // owns interface and UDP socket
+  std::unique_ptr<dataplane::Worker> worker_;  // owns queues and UDP sockets
   std::optional<PolicyRouting> policy_routing_;
   std::optional<Forwarding> forwarding_;
   std::optional<os::Monitor> monitor_;

@@ -78,6 +78,7 @@ struct Status {
   std::vector<std::string> dns_domains;  // "corp.example", "~lab.example"
   std::string public_key;                // base64, of our own; empty: the plain transport
   std::uint16_t listen_port = 0;
+  std::uint32_t workers = 1;
   std::uint32_t mtu = 0;
   std::string mtu_derivation;  // "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)"
   bool forwarding = false;

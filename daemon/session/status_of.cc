@@ -47,6 +47,7 @@ Status status_of(const config::Profile& profile, const HostConfig& wanted, const
   status.interface = seen.interface;
   status.netns = profile.netns.name;
   status.kind = profile.kind;
+  status.workers = profile.interface.workers;
   status.encryption = profile.encryption;
   status.addresses = texts_of(wanted.addresses);
   status.routes = texts_of(all_routes(wanted));

@@ -20,6 +20,7 @@ session::Status full_status() {
   status.name = "lab";
   status.interface = "tun0";
   status.listen_port = 9090;
+  status.workers = 4;
   status.public_key = kOwnKey;
   status.mtu = 1472;
   status.addresses = {"192.168.53.99/24"};
@@ -132,6 +133,7 @@ TEST(StatusCodec, TheJsonHasTheSameKeysAndValues) {
   EXPECT_EQ(tunnel.size(), status.size());
   EXPECT_EQ(tunnel["rx-bytes"], 0x1'0000'0000U);
   EXPECT_EQ(tunnel["listen-port"], 9090);
+  EXPECT_EQ(tunnel["workers"], 4);
   EXPECT_EQ(tunnel["dns-servers"][0], "192.168.60.53");
   EXPECT_EQ(tunnel["addresses"][0], "192.168.53.99/24");
   EXPECT_EQ(tunnel["reason"]["code"], "no-reply");

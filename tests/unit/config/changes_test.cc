@@ -94,6 +94,7 @@ std::map<std::string, Pair> pairs() {
       {"interface.listen-port", Pair{}},
       {"interface.mac", differing(&Lines::interface, "", "mac = \"02:00:00:00:00:01\"\n")},
       {"interface.up", differing(&Lines::interface, "", "up = false\n")},
+      {"interface.workers", differing(&Lines::interface, "", "workers = 2\n")},
       {"tunnel.ready-when", differing(&Lines::tunnel, "", "ready-when = \"handshake\"\n")},
       {"interface.dns.servers", differing(&Lines::interface, "[interface.dns]\n",
                                           "[interface.dns]\nservers = \"192.168.60.53\"\n")},

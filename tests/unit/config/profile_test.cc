@@ -33,6 +33,7 @@ address = ["192.168.53.99/24", "fd53::99/64"]
 mtu = 1400
 listen-port = 65535
 up = false
+workers = 16
 [routing]
 routes = ["192.168.60.0/24"]
 forwarding = ["eth1", "eth2"]
@@ -64,6 +65,7 @@ allowed-ips = ["10.0.0.2/32"]
   expected.interface.mtu = 1400;
   expected.interface.listen_port = 65535;
   expected.interface.up = false;
+  expected.interface.workers = 16;
   expected.routing.mode = RouteMode::kListed;
   expected.routing.routes = {prefix("192.168.60.0/24")};
   expected.routing.forwarding = true;
@@ -112,6 +114,7 @@ TEST(Profile, has_a_default_for_every_key_but_the_encryption) {
   EXPECT_FALSE(profile.interface.mtu);
   EXPECT_EQ(profile.interface.listen_port, 0);
   EXPECT_TRUE(profile.interface.up);
+  EXPECT_EQ(profile.interface.workers, 1u);
   EXPECT_EQ(profile.routing.mode, RouteMode::kAuto);
   EXPECT_EQ(profile.netns.mode, Netns::Mode::kNone);
 }

@@ -249,6 +249,7 @@ class Shapes {
   void decorate(Profile& profile) {
     if (chance()) profile.description = R"(Büro "quoted" back\slash)";
     profile.interface.up = chance();
+    profile.interface.workers = 1 + below(16);
     profile.routing.forwarding = chance();
     if (profile.routing.forwarding && chance()) profile.routing.forwarding_interfaces = {"eth1"};
     profile.routing.masquerade = profile.routing.forwarding && chance();

@@ -12,6 +12,7 @@ inline constexpr const char* kDocument = R"json({
       "interface": "tun0", "interface-index": 12, "kind": "tun", "encryption": "none",
       "addresses": ["192.168.53.99/24", "fd53::99/64"], "routes": ["192.168.60.0/24"],
       "dns-servers": ["192.168.60.53"], "dns-domains": ["corp.example", "~lab"], "listen-port": 41872,
+      "workers": 2,
       "mtu": 1472, "mtu-derivation": "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)", "netns": "u",
       "since-usec": 1000000000000000,
       "rx-bytes": 0, "tx-bytes": 9626, "rx-packets": 1, "tx-packets": 114,

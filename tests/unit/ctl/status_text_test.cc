@@ -69,6 +69,7 @@ TEST(Detail, OfARunningTunnel) {
    Routes      192.168.60.0/24
    DNS         192.168.60.53 for corp.example, ~lab
    Forwarding  on
+   Workers     2
    Offloads    tso4 udp-gro, off: uso4 uso6 (not offered by the kernel: Invalid argument)
    Traffic     received 0 B in 1 packet, sent 9.4 KiB in 114 packets
    Dropped     17 packets: inner source not in the peer's allowed-ips (last: 192.168.1.20 -> 10.0.0.1 from 10.0.2.8:9090, 7 s ago)
@@ -96,6 +97,14 @@ TEST(Detail, ShowsTableMarkAndKillSwitchWhereThereAreSome) {
   EXPECT_THAT(text, testing::ContainsRegex("Kill switch +while-up\n"));
   EXPECT_THAT(text, testing::ContainsRegex("Routes +192.168.60.0/24 \\(table 51820\\)\n"));
   EXPECT_THAT(text, testing::ContainsRegex("Mark +0xca6c on the tunnel's own datagrams\n"));
+}
+
+TEST(Detail, ShowsWorkersWhereThereAreSeveral) {
+  TunnelInfo tunnel = tunnels()[0];
+  for (const std::uint64_t one_or_unknown : {0, 1}) {
+    tunnel.workers = one_or_unknown;
+    EXPECT_EQ(detail_text(tunnel, {}, kNowUsec).find("Workers"), std::string::npos);
+  }
 }
 
 TEST(Detail, SaysOfOffloadsWhichAreOnAndWhyOthersAreOff) {

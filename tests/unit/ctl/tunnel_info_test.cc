@@ -19,6 +19,7 @@ TEST(TunnelInfo, ReadsEveryKey) {
   EXPECT_EQ(lab.reason.code, "no-reply");
   EXPECT_EQ(lab.addresses.size(), 2u);
   EXPECT_EQ(lab.listen_port, 41872u);
+  EXPECT_EQ(lab.workers, 2u);
   EXPECT_EQ(lab.traffic.tx_packets, 114u);
   ASSERT_EQ(lab.drops.size(), 1u);
   EXPECT_EQ(lab.drops[0].packets, 17u);

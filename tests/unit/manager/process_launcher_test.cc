@@ -26,7 +26,7 @@ class ProcessLauncherTest : public testing::Test {
   }
   ~ProcessLauncherTest() override {
     for (const char* name : {"ready", "silent", "stubborn", "crashes", "leaves", "inherits",
-                             "keeps", "forgets", "hoards", "starves"})
+                             "keeps", "forgets", "hoards", "pairs", "starves"})
       stop(name);
   }
 
@@ -257,6 +257,15 @@ TEST_F(ProcessLauncherTest, ASessionStoresOnlySoMuch) {
   EXPECT_EQ(told(), 0);
   EXPECT_FALSE(*restart("hoards"));
   EXPECT_EQ(told(), static_cast<int>(kMaxStoredFds));
+}
+
+TEST_F(ProcessLauncherTest, AllOfANameAreHandedOverAndNoneTwice) {
+  EXPECT_FALSE(*start("pairs"));
+  EXPECT_EQ(told(), 0);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_FALSE(*restart("pairs"));
+    EXPECT_EQ(told(), 2);
+  }
 }
 
 TEST_F(ProcessLauncherTest, ARestartOfWhatDoesNotRunIsAStart) {

@@ -11,7 +11,8 @@
 //   keeps       stores a memory it counts its starts in; tells their number; ends with
 //               status 0 on SIGUSR1, dies of a signal once $STUB_GO exists
 //   forgets     as keeps, and takes it out of the store again before READY=1
-//   hoards      stores 20 descriptors under different names; tells how many it was handed
+//   hoards      stores 50 descriptors under different names; tells how many it was handed
+//   pairs       stores two descriptors under one name; tells how many it was handed
 //   starves     reports READY=1, and WATCHDOG=1 until $STUB_GO exists
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -80,8 +82,12 @@ int main(int argc, char** argv) {
     tell(count_starts(behaviour == "forgets"));
     ::signal(SIGUSR1, [](int) { ::_exit(0); });
   }
-  if (behaviour == "hoards") {
-    for (int i = 0; i < 20; ++i) store("fd" + std::to_string(i), STDIN_FILENO);
+  if (behaviour == "hoards" || behaviour == "pairs") {
+    const std::array pair{STDIN_FILENO, STDERR_FILENO};
+    if (behaviour == "pairs")
+      sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=pair", pair.data(), pair.size());
+    else
+      for (int i = 0; i < 50; ++i) store("fd" + std::to_string(i), STDIN_FILENO);
     tell(sd_listen_fds(0));
     ::signal(SIGUSR1, [](int) { ::_exit(0); });
   }

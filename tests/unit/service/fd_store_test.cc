@@ -30,13 +30,29 @@ TEST(FdStore, PutsADescriptorUnderItsName) {
   const ServiceManager manager;
   const UniqueFd kept = memory("kept");
   FdStore store;
-  store.put("tun", kept.get(), FdStore::Evicted::kOnError);
+  store.put("tun", {kept.get()}, FdStore::Evicted::kOnError);
   const ServiceManager::Message stored = manager.next();
   EXPECT_EQ(stored.text, "FDSTORE=1\nFDNAME=tun");
   ASSERT_EQ(stored.fds.size(), 1u);
   EXPECT_TRUE(same_file(stored.fds[0].get(), kept.get()));
-  store.put("udp", kept.get(), FdStore::Evicted::kNever);
+  store.put("udp", {kept.get()}, FdStore::Evicted::kNever);
   EXPECT_EQ(manager.next().text, "FDSTORE=1\nFDNAME=udp\nFDPOLL=0");
+}
+
+TEST(FdStore, PutsAllOfANameInOneMessage) {
+  const ServiceManager manager;
+  const std::vector<UniqueFd> kept = [] {
+    std::vector<UniqueFd> fds;
+    for (const char* name : {"one", "two", "three"}) fds.push_back(memory(name));
+    return fds;
+  }();
+  FdStore store;
+  store.put("tun", {kept[0].get(), kept[1].get(), kept[2].get()}, FdStore::Evicted::kOnError);
+  const ServiceManager::Message stored = manager.next();
+  EXPECT_EQ(stored.text, "FDSTORE=1\nFDNAME=tun");
+  ASSERT_EQ(stored.fds.size(), kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    EXPECT_TRUE(same_file(stored.fds[i].get(), kept[i].get()));
 }
 
 TEST(FdStore, RemovalWaitsUntilTheServiceManagerHasLetGo) {
@@ -63,9 +79,9 @@ TEST(FdStore, DoesNothingWithoutAServiceManager) {
   ::unsetenv("NOTIFY_SOCKET");
   FdStore store;
   const UniqueFd kept = memory("kept");
-  store.put("tun", kept.get(), FdStore::Evicted::kOnError);
+  store.put("tun", {kept.get()}, FdStore::Evicted::kOnError);
   store.remove({"tun"});
-  EXPECT_FALSE(store.take("tun"));
+  EXPECT_TRUE(store.take("tun").empty());
 }
 
 // In a child of its own, as a service manager would start it. What it says is its exit status.
@@ -91,12 +107,27 @@ TEST(FdStore, TakesWhatWasHandedOverByName) {
   const UniqueFd udp = memory("udp");
   const auto check = [&] {
     FdStore store = FdStore::received();
-    const UniqueFd taken = store.take("udp");
-    return same_file(taken.get(), udp.get()) && !store.take("udp") && !store.take("endpoints") &&
-           store.left() == std::vector<std::string>{"tun"} &&
-           (::fcntl(taken.get(), F_GETFD) & FD_CLOEXEC) != 0 && ::getenv("LISTEN_FDS") == nullptr;
+    const std::vector<UniqueFd> taken = store.take("udp");
+    return taken.size() == 1 && same_file(taken[0].get(), udp.get()) && store.take("udp").empty() &&
+           store.take("endpoints").empty() && store.left() == std::vector<std::string>{"tun"} &&
+           (::fcntl(taken[0].get(), F_GETFD) & FD_CLOEXEC) != 0 &&
+           ::getenv("LISTEN_FDS") == nullptr;
   };
   EXPECT_EQ(status_of_child(check, {tun.get(), udp.get()}, "tun:udp"), 0);
+}
+
+TEST(FdStore, TakesAllOfAName) {
+  const UniqueFd one = memory("one");
+  const UniqueFd udp = memory("udp");
+  const UniqueFd other = memory("other");
+  const auto check = [&] {
+    FdStore store = FdStore::received();
+    const std::vector<UniqueFd> taken = store.take("tun");
+    return taken.size() == 2 && same_file(taken[0].get(), one.get()) &&
+           same_file(taken[1].get(), other.get()) &&
+           store.left() == std::vector<std::string>{"udp"};
+  };
+  EXPECT_EQ(status_of_child(check, {one.get(), udp.get(), other.get()}, "tun:udp:tun"), 0);
 }
 
 TEST(FdStore, WhatIsMeantForAnotherProcessIsNotTaken) {

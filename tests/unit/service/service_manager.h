@@ -43,7 +43,7 @@ class ServiceManager {
   // The message that has come in, "nothing" without one.
   Message next() const {
     std::array<char, 4096> text{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))>
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(8 * sizeof(int)) + CMSG_SPACE(sizeof(ucred))>
         control{};
     iovec part{.iov_base = text.data(), .iov_len = text.size()};
     msghdr message{};
@@ -57,9 +57,9 @@ class ServiceManager {
     received.text.assign(text.data(), static_cast<std::size_t>(length));
     for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
       if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(at), sizeof descriptor);
-      received.fds.emplace_back(descriptor);
+      std::vector<int> descriptors((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+      std::memcpy(descriptors.data(), CMSG_DATA(at), descriptors.size() * sizeof(int));
+      for (const int descriptor : descriptors) received.fds.emplace_back(descriptor);
     }
     return received;
   }
