@@ -1,4 +1,5 @@
 """Sessions with several workers: every flow whole and in order, whatever else goes on."""
+import contextlib
 import os
 import re
 import socket
@@ -15,7 +16,9 @@ from harness.flows import Flows
 from harness.host import run
 from harness.network import Pings, pings, process
 from harness.profile import peer, profile
+from harness.relay import Relay
 from harness.stopped_thread import threads
+from harness.transfer import Transfer
 from harness.waiting import wait_for
 from harness.wireguard import Keys
 
@@ -49,15 +52,51 @@ def queues_of(netns, interface):
     return found and tuple(map(int, found.groups()))
 
 
-@pytest.mark.parametrize("kind, encryption", [("tun", "none"), ("tun", "wireguard"), ("tap", "none")])
+KINDS = pytest.mark.parametrize("kind, encryption", [("tun", "none"), ("tun", "wireguard"), ("tap", "none")])
+
+
+@KINDS
 def test_no_flow_is_reordered_and_nothing_is_lost(pair, tunnels, kind, encryption):
     run_pair(tunnels, kind, encryption)
     for name in ("lab", "server"):
         assert len(workers_of(tunnels, name)[1]) == 2
         assert tunnels.client.status(name)["workers"] == 2
+        session = f"org.vpntun1.session.{name}", "/org/vpntun1/session", "org.vpntun1.Session"
+        assert tunnels.client.get(*session, "Workers") == 2
     with Flows(ENDS, count=16) as flows:
         flows.exchange()
         flows.arrive()
+
+
+@KINDS
+def test_streams_of_both_directions_arrive_whole(pair, tunnels, kind, encryption):
+    run_pair(tunnels, kind, encryption)
+    with contextlib.ExitStack() as stack:
+        transfers = [stack.enter_context(Transfer(*ends, size=4 << 20, port=7000 + number))
+                     for number, ends in enumerate([("u", "server", SERVER), ("server", "u", CLIENT)] * 3)]
+    assert all(transfer.arrived() for transfer in transfers)
+
+
+@pytest.mark.parametrize("encryption", ["none", "wireguard"])
+def test_a_peer_that_moves_is_another_workers_and_goes_on(pair, tunnels, encryption):
+    relay, ends = ("u", "10.0.2.7", 4000), Ends()
+    wireguard = encryption == "wireguard"
+    tunnels.run("server", ends.at_server(workers=4) if wireguard else server_profile(workers=4))
+    tunnels.run("lab", (ends.client if wireguard else client_profile)("10.0.2.7:4000"))
+    pid, workers = workers_of(tunnels, "server")
+    handshakes, hearers = set(), set()
+    for port in range(5000, 5008):
+        with Relay(relay, ("u", "10.0.2.7", port), ("10.0.2.8", PORT), seed=0):
+            assert pings("u", SERVER)
+            tunnels.wait_endpoint("server", "u", f"10.0.2.7:{port}")
+            before = {thread: switches(pid, thread) for thread in workers}
+            with Flows(ENDS, count=2) as flows:
+                flows.exchange(rounds=30)
+                flows.arrive()
+            hearers.add(max(workers, key=lambda thread: switches(pid, thread) - before[thread]))
+        handshakes.add(tunnels.peer("server", "u")["latest-handshake-usec"])
+    assert len(hearers) > 1, "it was several workers'"
+    assert max(handshakes) - min(handshakes) < 500_000, "it was one session"
 
 
 def inner(number, host):
