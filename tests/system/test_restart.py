@@ -63,6 +63,25 @@ def test_a_restarted_session_loses_nothing(running, end, scenario):
         restarts.NEW_SESSION[scenario](*end_of(running, end))
 
 
+def test_queues_and_sockets_of_all_workers_wait_in_the_store(running):
+    machine, tunnel, unit = end_of(running, "server")
+    path = f"/etc/vpntund/{tunnel}.toml"
+    before = machine.read_file(path)
+    try:
+        machine.profile(tunnel, before.replace("[interface]\n", "[interface]\nworkers = 16\n"))
+        machine.systemctl("restart", unit)
+        pings("u", V)
+        for scenario in ("systemctl restart", "SIGKILL"):
+            with undisturbed(running):
+                restarts.NEW_SESSION[scenario](machine, tunnel, unit)
+            assert machine.status(tunnel)["workers"] == 16
+            assert machine.show(unit, "NFileDescriptorStore") == "34", "the endpoints, and that it is ready, too"
+    finally:
+        machine.profile(tunnel, before)
+        machine.systemctl("restart", unit)
+        pings("u", V)
+
+
 def test_both_ends_restarted_at_once_lose_nothing(running):
     before = [machine.main_pid(unit) for machine, _, unit in running.ends()]
     with undisturbed(running):
