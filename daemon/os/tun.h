@@ -5,9 +5,10 @@
 //
 // Of several queues each is a worker's. What the host sends in a flow comes out of the queue into
 // which the other direction was written last (tun_flow_update() in drivers/net/tun.c): the worker
-// that hears a peer also gets what goes back to it. A flow that nobody answered yet, or not for 3
-// s, has the queue that a hash of its addresses and ports says. So it changes its queue only where
-// an answer begins or ends, and is in order between.
+// that hears a peer also gets what goes back to it. A flow that nobody answered yet, or not for 3 s
+// (TUN_FLOW_EXPIRE), or beyond the 4096th (MAX_TAP_FLOWS), has the queue that a hash of its
+// addresses and ports says. So it changes its queue only where its answers begin or end, and is in
+// order between.
 #pragma once
 
 #include <memory>
