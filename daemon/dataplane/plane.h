@@ -1,9 +1,9 @@
-// What the workers of a session share. Each of them takes turns (see Loop); in a turn it holds the
-// tables' mutex while it looks a batch up and counts it, and not while the kernel or a cipher has
-// it. What is not the common way stays under the mutex: handshakes and the other messages of the
-// protocol, what waited for a session, copies of frames for other peers, fragments, and all that is
-// opened while somebody captures. Between turns, changes of the control thread are obeyed. Thread:
-// the workers'.
+// What the workers of a session share. Each of them takes turns (see Worker); in a turn it holds
+// the tables' mutex while it looks a batch up and counts it, and not while the kernel or a cipher
+// has it. What is not the common way stays under the mutex: handshakes and the other messages of
+// the protocol, what waited for a session, copies of frames for other peers, fragments, and all
+// that is opened while somebody captures. Between turns, changes of the control thread are obeyed.
+// Thread: the workers'.
 #pragma once
 
 #include <cstdint>

@@ -1,178 +1,193 @@
 #include "dataplane/worker.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
-#include <string>
-#include <string_view>
-#include <unordered_map>
+#include <array>
+#include <cerrno>
+#include <mutex>
+#include <shared_mutex>
 
-#include "dataplane/loop.h"
-#include "dataplane/plane.h"
+#include "base/error.h"
 
 namespace vpntun::dataplane {
 namespace {
 
-// Threads inherit the mask: signals are the control thread's, and SIGPIPE of a capture nobody's.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+// Packets of one direction before the other has its turn.
+constexpr std::size_t kBudget = 2 * packet::kBatchSize;
 
- private:
-  sigset_t before_{};
-};
+// Longer waits are cut in pieces.
+constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(1);
+
+// epoll's word for who is ready; from kCaptureReady on: captures.
+enum Source : std::uint64_t { kInsideReady, kOutsideReady, kMailReady };
+static_assert(kMailReady < Plane::kCaptureReady);
 
 }  // namespace
 
-Worker::Worker(std::vector<Ports> ports, const WorkerOptions& options)
-    : plane_(std::make_unique<Plane>(options)), answered_(ports.size()) {
-  for (Ports& pair : ports)
-    loops_.push_back(std::make_unique<Loop>(loops_.size(), *plane_, std::move(pair.inside),
-                                            std::move(pair.outside)));
+Worker::Worker(std::size_t number, Plane& plane, std::unique_ptr<packet::InsidePort> inside,
+               std::unique_ptr<packet::OutsidePort> outside)
+    : number_(number),
+      plane_(plane),
+      inside_(std::move(inside)),
+      outside_(std::move(outside)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      outbound_(plane_.tables, plane_.transport(), *inside_, *outside_),
+      inbound_(plane_.tables, plane_.transport(), *inside_, *outside_, outbound_) {
+  if (!epoll_) throw_errno(errno, "create an epoll descriptor");
+  watch(EPOLL_CTL_ADD, inside_->fd(), EPOLLIN, kInsideReady);
+  watch(EPOLL_CTL_ADD, outside_->fd(), EPOLLIN, kOutsideReady);
+  watch(EPOLL_CTL_ADD, commands_.fd(), EPOLLIN, kMailReady);
+  plane_.add(outbound_);
+  if (number_ == 0) plane_.watch_captures_with(epoll_.get());
 }
 
-Worker::~Worker() {
-  stop();
+packet::OffloadStates Worker::offloads() const {
+  packet::OffloadStates offloads = inside_->offloads();
+  for (const packet::OffloadState& state : outside_->offloads()) offloads.push_back(state);
+  return offloads;
 }
 
-void Worker::start() {
-  // Who the peers are, before the packets that wait already: those of a restart.
-  loops_.front()->obey_commands();
-  const AllSignalsBlocked blocked;
-  for (const auto& loop : loops_) {
-    threads_.emplace_back([loop = loop.get()] { loop->run(); });
-    const std::string name = "vpntun-w" + std::to_string(threads_.size() - 1);
-    pthread_setname_np(threads_.back().native_handle(), name.c_str());
+void Worker::watch(int operation, int fd, std::uint32_t events, std::uint64_t source) noexcept {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = source;
+  ::epoll_ctl(epoll_.get(), operation, fd, &event);
+}
+
+void Worker::run() noexcept {
+  std::array<epoll_event, 8> ready{};
+  stopping_ = false;
+  take_turn();  // what the protocol and the captures have from before
+  while (!stopping_) {
+    const int wait = more_outside_ || more_inside_ ? 0 : milliseconds_to_wait();
+    const int count =
+        ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), wait);
+    for (int i = 0; i < count; ++i) notice(ready[static_cast<std::size_t>(i)]);
+    if (has_mail_) obey_commands();
+    take_turn();
   }
 }
 
-void Worker::stop() noexcept {
-  for (std::size_t i = 0; i < threads_.size(); ++i) loops_[i]->commands().post(Stop{});
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+void Worker::notice(const epoll_event& event) noexcept {
+  switch (event.data.u64) {
+    case kMailReady:
+      has_mail_ = true;
+      break;
+    case kOutsideReady:
+      refused_ = (event.events & EPOLLERR) != 0;
+      if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0) more_outside_ = true;
+      if (blocked_ && (event.events & EPOLLOUT) != 0) more_inside_ = true;
+      break;
+    case kInsideReady:
+      if ((event.events & (EPOLLERR | EPOLLHUP)) != 0)
+        lose_inside();
+      else if (!blocked_)
+        more_inside_ = true;
+      break;
+    default:  // a writable one is flushed at the end of the turn
+      if ((event.events & EPOLLERR) != 0) {
+        const Hold hold(plane_.tables.mutex);
+        plane_.note_reader_gone(event.data.u64 - Plane::kCaptureReady);
+      }
+      break;
+  }
 }
 
-void Worker::post(Change change) {
-  loops_.front()->commands().post(std::move(change));
+void Worker::take_turn() noexcept {
+  const std::shared_lock turn(plane_.turns);
+  Tables& tables = plane_.tables;
+  {
+    const Hold hold(tables.mutex);
+    tables.now = BootClock::now();
+  }
+  if (more_outside_) more_outside_ = inbound_.run(kBudget);
+  run_protocol();  // what waited for a session goes before what is read now
+  if (more_inside_) carry_outbound();
+  const auto unreachable = outside_->take_unreachable(std::exchange(refused_, false));
+  const Hold hold(tables.mutex);
+  plane_.refusals.note(unreachable, tables);
+  plane_.end_turn();
+  deadline_ = plane_.next_deadline();
 }
 
-void Worker::set_peers(const std::vector<PeerConfig>& peers) {
-  std::unordered_map<std::string_view, std::size_t> former;
-  for (std::size_t i = 0; i < configs_.size(); ++i) former.emplace(configs_[i].name, i);
-  std::vector<std::shared_ptr<PeerRecord>> records;
-  std::vector<wg::PeerSettings> keys;
-  std::vector<PeerIndex> elsewhere;  // learning peers that are given another endpoint than before
-  for (std::size_t i = 0; i < peers.size(); ++i) {
-    const PeerConfig& peer = peers[i];
-    keys.push_back(peer.keys);
-    const auto known = former.find(peer.name);
-    if (known == former.end()) {
-      records.push_back(std::make_shared<PeerRecord>());
-      records.back()->set_endpoint(peer.endpoint);
-      continue;
+// Until the protocol has something to do by itself; -1: never. Whoever makes the deadline an
+// earlier one keeps it: the others need not be woken.
+int Worker::milliseconds_to_wait() const noexcept {
+  if (deadline_ == Instant::max()) return -1;
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - BootClock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, kLongestWait.count()));
+}
+
+// What the protocol has to send by itself, and what waited for it.
+void Worker::run_protocol() noexcept {
+  Wireguard* const wireguard = plane_.wireguard.get();
+  if (wireguard == nullptr) return;
+  Tables& tables = plane_.tables;
+  const Hold hold(tables.mutex);
+  do {
+    protocol_.clear();
+    wireguard->poll(protocol_);
+    if (protocol_.empty()) break;
+    outside_->send(protocol_);
+    for (const packet::Packet& datagram : protocol_.packets()) {
+      CaptureNote note;
+      if (datagram.peer != kNoPeer) note.peer = tables.peers[datagram.peer].name;
+      if (datagram.verdict != packet::SendVerdict::kSent) {
+        note.dropped = reason_of_unsent(datagram.verdict);
+        tables.drops.count_sealed(*note.dropped, datagram.bytes.size(), packet::Direction::kOut,
+                                  &datagram.remote, tables.now);
+      } else if (datagram.peer != kNoPeer) {
+        tables.count_tx(datagram, false);
+      }
+      tables.captures.outer(datagram, packet::Direction::kOut, note);
     }
-    const PeerConfig& old = configs_[known->second];
-    records.push_back(records_[known->second]);
-    if (!peer.learns || !old.learns)
-      records.back()->set_endpoint(peer.endpoint);
-    else if (peer.endpoint && peer.endpoint != old.endpoint)
-      elsewhere.push_back(static_cast<PeerIndex>(i));
+  } while (protocol_.full());
+  for (PeerIndex peer = wireguard->next_released(); peer != kNoPeer;
+       peer = wireguard->next_released())
+    outbound_.send_staged(peer, wireguard->take_staged(peer));
+}
+
+void Worker::carry_outbound() noexcept {
+  const Outbound::Result result = outbound_.run(kBudget);
+  more_inside_ = result == Outbound::Result::kMore;
+  const bool blocked = result == Outbound::Result::kBlocked;
+  if (blocked != blocked_) {
+    blocked_ = blocked;
+    if (!inside_gone_)
+      watch(EPOLL_CTL_MOD, inside_->fd(), blocked ? 0u : std::uint32_t{EPOLLIN}, kInsideReady);
+    watch(EPOLL_CTL_MOD, outside_->fd(),
+          blocked ? std::uint32_t{EPOLLIN | EPOLLOUT} : std::uint32_t{EPOLLIN}, kOutsideReady);
   }
-  configs_ = peers;
-  records_ = std::move(records);
-  post(SetPeers{PeerTable(configs_, records_), std::move(keys)});
-  for (const PeerIndex peer : elsewhere) set_endpoint(peer, configs_[peer].endpoint);
+  if (result == Outbound::Result::kGone) lose_inside();
 }
 
-void Worker::set_private_key(const crypto::SecretKey& key) {
-  post(SetPrivateKey{key});
+void Worker::lose_inside() noexcept {
+  if (inside_gone_) return;
+  inside_gone_ = true;
+  watch(EPOLL_CTL_DEL, inside_->fd(), 0, kInsideReady);
+  const Hold hold(plane_.tables.mutex);
+  plane_.lose_inside();
 }
 
-void Worker::set_mtu(std::uint32_t mtu) {
-  post(SetMtu{mtu});
+void Worker::obey_commands() noexcept {
+  has_mail_ = false;
+  for (Command& command : commands_.take()) obey(command);
 }
 
-void Worker::revive_peers() {
-  post(Revive{});
-}
-
-void Worker::set_allow_public_plaintext(bool allowed) {
-  post(AllowPublic{allowed});
-}
-
-void Worker::set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint) {
-  post(SetEndpoint{peer, endpoint});
-}
-
-std::optional<std::uint64_t> Worker::add_capture(UniqueFd pipe, const CaptureOptions& options) {
-  if (captures_ == kMaxCaptures) return std::nullopt;
-  ++captures_;
-  const std::uint64_t id = next_capture_++;
-  post(AddCapture{id, std::move(pipe), options});
-  return id;
-}
-
-void Worker::inject(std::vector<std::uint8_t> bytes, std::uint64_t token) {
-  loops_.front()->commands().post(Inject{std::move(bytes), token});
-}
-
-void Worker::ask_alive() {
-  for (const auto& loop : loops_) loop->commands().post(Ask{});
-}
-
-int Worker::event_fd() const noexcept {
-  return plane_->notices.fd();
-}
-
-std::vector<Event> Worker::take_events() {
-  std::vector<Event> events;
-  for (const Notice& notice : plane_->notices.take()) {
-    if (const auto* changed = std::get_if<PeerChanged>(&notice)) {
-      // Opens the way for the next announcement before anybody looks: no change is missed.
-      changed->record->announced();
-      const auto peer = std::find(records_.begin(), records_.end(), changed->record);
-      if (peer != records_.end())
-        events.emplace_back(PeerNews{static_cast<PeerIndex>(peer - records_.begin())});
-    } else if (const auto* injected = std::get_if<Injected>(&notice)) {
-      events.emplace_back(InjectDone{injected->token, injected->error_number});
-    } else if (const auto* closed = std::get_if<CaptureClosed>(&notice)) {
-      --captures_;
-      events.emplace_back(CaptureEnded{closed->id, closed->lost});
-    } else if (const auto* answer = std::get_if<Answered>(&notice)) {
-      answered_[answer->worker] = true;
-      if (std::ranges::find(answered_, false) != answered_.end()) continue;
-      answered_.assign(answered_.size(), false);
-      events.emplace_back(Alive{});
-    } else {
-      events.emplace_back(InsideGone{});
-    }
+void Worker::obey(Command& command) noexcept {
+  if (auto* change = std::get_if<Change>(&command)) {
+    const std::lock_guard pause(plane_.turns);
+    const Hold hold(plane_.tables.mutex);
+    plane_.obey(*change);
+  } else if (auto* injection = std::get_if<Inject>(&command)) {
+    const Hold hold(plane_.tables.mutex);
+    plane_.notices.post(Injected{injection->token, inbound_.inject(std::move(injection->bytes))});
+  } else if (std::holds_alternative<Ask>(command)) {
+    plane_.notices.post(Answered{number_});
+  } else {
+    stopping_ = true;
   }
-  return events;
-}
-
-Snapshot Worker::snapshot() const {
-  Snapshot snapshot;
-  snapshot.traffic = plane_->tables.traffic.read();
-  snapshot.drops = plane_->tables.drops.read(plane_->tables.frames);
-  snapshot.offloads = loops_.front()->offloads();
-  // One that a single thread has lost is off.
-  for (std::size_t i = 1; i < loops_.size(); ++i) {
-    const packet::OffloadStates others = loops_[i]->offloads();
-    for (std::size_t kind = 0; kind < std::min(others.size(), snapshot.offloads.size()); ++kind)
-      if (snapshot.offloads[kind].on()) snapshot.offloads[kind] = others[kind];
-  }
-  for (const auto& record : records_)
-    snapshot.peers.push_back(
-        {record->traffic.read(), record->endpoint(), record->handshakes(), record->refused()});
-  return snapshot;
 }
 
 }  // namespace vpntun::dataplane

@@ -45,10 +45,10 @@ void Running::look_at_host() {
 // A peer to which another way leads now hears from us, and answers there.
 void Running::look_at_ways(Ways::Of which) {
   if (!namespaces_.together()) return;
-  const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
+  const std::vector<PeerFacts> known = peers_->facts(workers_->snapshot());
   or_warn([&] {
     for (const std::size_t peer : ways_.look(netlink_, known, which, index_, mark_))
-      worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), known[peer].endpoint);
+      workers_->set_endpoint(static_cast<packet::PeerIndex>(peer), known[peer].endpoint);
   });
 }
 
@@ -95,14 +95,14 @@ void Running::look() {
   kill_switch_.look();
   masquerade_->look();
   if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
-    worker_->revive_peers();
+    workers_->revive_peers();
   look_at_peers(loop_.now());
   look_cost_ = BootClock::now() - begun;
 }
 
 // Takes in the counters, judges, tells if something changed, and plans the next look.
 void Running::look_at_peers(Instant now) {
-  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
   const bool active = peers_->advance(snapshot, now);
   const Facts seen = facts(snapshot);
   const Assessment assessment = assess(seen, now);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/profile.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 #include "service/loop.h"
 #include "session/endpoint_list.h"
 #include "session/health.h"

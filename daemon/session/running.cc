@@ -61,7 +61,7 @@ Running::Running(config::Profile profile, service::Loop& loop, service::FdStore 
   announce();
   look_at_host();
   look_at_forwarding();
-  const Facts seen = facts(worker_->snapshot());
+  const Facts seen = facts(workers_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
   shown_ = shown_of(seen, assessment, loop_.now());
   log_lost_offloads({}, shown_.offloads);
@@ -101,11 +101,11 @@ void Running::bring_up() {
   outer_ipv6_ = sockets.front().family() == Family::kIpv6;
   peers_.emplace(profile_, loop_, name_rules(profile_), namespaces_.lookup_at_socket(),
                  [this](std::size_t peer, const std::optional<Endpoint>& endpoint) {
-                   worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
+                   workers_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
                    moved_ = true;
                    look_soon();
                  });
-  start_worker(std::move(queues), std::move(sockets));
+  start_workers(std::move(queues), std::move(sockets));
 
   policy_routing_.emplace(namespaces_, netlink_,
                           PolicyRouting::Tunnel{profile_.name, interface_, index_, port_, mark_},
@@ -126,7 +126,7 @@ void Running::open_control_socket() {
   control.fwmark = mark_;
   control.change = [this](const config::Profile& next) { change(next); };
   control.move = [this](std::size_t peer, const Endpoint& endpoint) {
-    worker_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
+    workers_->set_endpoint(static_cast<packet::PeerIndex>(peer), endpoint);
   };
   try {
     control_socket_.emplace(loop_, interface_,
@@ -151,25 +151,25 @@ std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted
   return interfaces;
 }
 
-void Running::start_worker(std::vector<os::Tun> queues, std::vector<os::UdpSocket> sockets) {
+void Running::start_workers(std::vector<os::Tun> queues, std::vector<os::UdpSocket> sockets) {
   dataplane::WorkerOptions options;
   options.frames = profile_.kind == config::Kind::kTap;
   options.encrypted = profile_.encryption == config::Encryption::kWireguard;
   options.allow_public_plaintext = profile_.allow_public_plaintext;
   options.listen_port = port_;
   options.local = outer_source_;
-  worker_ =
-      std::make_unique<dataplane::Worker>(ports_of(std::move(queues), std::move(sockets)), options);
+  workers_ = std::make_unique<dataplane::Workers>(ports_of(std::move(queues), std::move(sockets)),
+                                                  options);
   std::vector<dataplane::PeerConfig> peers = peers_->configs();
   recall(handover_.endpoints(), may_be_public(profile_), peers);
-  worker_->set_mtu(mtu_.bytes);
-  worker_->set_private_key(profile_.interface.private_key);
-  worker_->set_peers(peers);
+  workers_->set_mtu(mtu_.bytes);
+  workers_->set_private_key(profile_.interface.private_key);
+  workers_->set_peers(peers);
   // The session before took its keys with it; who only sends to us would not know for 15 s.
-  if (handover_.took_over()) worker_->revive_peers();
-  worker_->start();
-  worker_source_ =
-      loop_.add_io(worker_->event_fd(), EPOLLIN, [this](std::uint32_t) { take_events(); });
+  if (handover_.took_over()) workers_->revive_peers();
+  workers_->start();
+  workers_source_ =
+      loop_.add_io(workers_->event_fd(), EPOLLIN, [this](std::uint32_t) { take_events(); });
 }
 
 void Running::announce() const {
@@ -193,7 +193,7 @@ void Running::announce() const {
 
 void Running::take_events() {
   std::vector<std::size_t> peers;
-  for (dataplane::Event& event : worker_->take_events()) {
+  for (dataplane::Event& event : workers_->take_events()) {
     if (const auto* news = std::get_if<dataplane::PeerNews>(&event)) {
       peers.push_back(news->peer);
     } else if (std::holds_alternative<dataplane::Alive>(event)) {
@@ -213,7 +213,7 @@ void Running::take_events() {
 
 // Where a peer is may change the way there; how its handshakes go, only the health.
 void Running::take_news(const std::vector<std::size_t>& peers) {
-  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
   const bool moved = std::ranges::any_of(peers, [&](std::size_t peer) {
     return snapshot.peers[peer].endpoint != shown_.peers[peer].endpoint;
   });
@@ -225,7 +225,7 @@ void Running::take_news(const std::vector<std::size_t>& peers) {
 
 void Running::remember_endpoints() {
   std::vector<LearnedEndpoint> learned;
-  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
   for (std::size_t i = 0; i < profile_.peers.size(); ++i)
     if (profile_.peers[i].endpoints.empty() && snapshot.peers[i].endpoint)
       learned.push_back({profile_.peers[i].name, *snapshot.peers[i].endpoint});
@@ -301,11 +301,11 @@ void Running::apply(const config::Profile& next) {
     throw;
   }
   peers_->replace(next, name_rules(next));
-  worker_->set_allow_public_plaintext(next.allow_public_plaintext);
-  worker_->set_mtu(mtu.bytes);
+  workers_->set_allow_public_plaintext(next.allow_public_plaintext);
+  workers_->set_mtu(mtu.bytes);
   if (!(next.interface.private_key == profile_.interface.private_key))
-    worker_->set_private_key(next.interface.private_key);
-  worker_->set_peers(peers_->configs());
+    workers_->set_private_key(next.interface.private_key);
+  workers_->set_peers(peers_->configs());
   profile_ = next;
   wanted_ = wanted;
   mtu_ = mtu;
@@ -313,7 +313,7 @@ void Running::apply(const config::Profile& next) {
 
   look_at_host();
   look_at_forwarding();
-  const Facts seen = facts(worker_->snapshot());
+  const Facts seen = facts(workers_->snapshot());
   const Assessment assessment = assess(seen, loop_.now());
   const Shown shown = std::exchange(shown_, shown_of(seen, assessment, loop_.now()));
   if (shown_.health != shown.health || shown_.codes != shown.codes) log_health(assessment);
@@ -333,7 +333,7 @@ void Running::apply_to_host(const config::Interface& settings, const HostConfig&
 }
 
 Status Running::status() {
-  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
   const Facts seen = facts(snapshot);
   const Assessment assessment = assess(seen, BootClock::now());
   Status status = status_of(profile_, wanted_, seen, assessment, snapshot);
@@ -353,7 +353,7 @@ Status Running::status() {
 }
 
 bool Running::heard() const {
-  const dataplane::Snapshot snapshot = worker_->snapshot();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
   const bool encrypted = profile_.encryption == config::Encryption::kWireguard;
   return std::ranges::any_of(snapshot.peers, [&](const dataplane::Snapshot::PeerState& peer) {
     return encrypted ? peer.handshakes.last != Instant{} : peer.traffic.last_rx != Instant{};
@@ -361,7 +361,7 @@ bool Running::heard() const {
 }
 
 config::Dns Running::dns() const {
-  const std::vector<PeerFacts> known = peers_->facts(worker_->snapshot());
+  const std::vector<PeerFacts> known = peers_->facts(workers_->snapshot());
   const bool somebody_to_ask =
       std::ranges::any_of(known, [](const PeerFacts& peer) { return peer.endpoint.has_value(); });
   return somebody_to_ask ? profile_.interface.dns : config::Dns{};
@@ -375,7 +375,7 @@ void Running::set_dns_failure(std::string failure) {
 
 void Running::ask_alive(std::function<void()> alive) {
   alive_ = std::move(alive);
-  worker_->ask_alive();
+  workers_->ask_alive();
 }
 
 void Running::release() {
@@ -401,7 +401,7 @@ UniqueFd Running::capture(const CaptureOptions& options) {
   [[maybe_unused]] const int size = ::fcntl(writer.get(), F_SETPIPE_SZ, kCapturePipeBytes);
   const dataplane::CaptureOptions wanted{options.snaplen, options.inner, options.outer,
                                          options.secrets};
-  if (!worker_->add_capture(std::move(writer), wanted))
+  if (!workers_->add_capture(std::move(writer), wanted))
     throw Error(ErrorKind::kFailed, "{} captures of {} run already; end one of them",
                 dataplane::kMaxCaptures, profile_.name);
   return reader;
@@ -413,7 +413,7 @@ void Running::inject(std::span<const std::uint8_t> bytes, std::function<void(int
                 bytes.size(), kLargestInjected);
   const std::uint64_t token = next_token_++;
   injections_.emplace(token, std::move(done));
-  worker_->inject({bytes.begin(), bytes.end()}, token);
+  workers_->inject({bytes.begin(), bytes.end()}, token);
 }
 
 }  // namespace vpntun::session

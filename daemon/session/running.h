@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "config/profile.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 #include "os/monitor.h"
 #include "os/netlink.h"
 #include "os/tun.h"
@@ -70,7 +70,7 @@ class Running {
   void apply_to_host(const config::Interface& settings, const HostConfig& wanted, std::uint32_t mtu,
                      const HostConfig& former);
   void give_up_former_netns();
-  void start_worker(std::vector<os::Tun> queues, std::vector<os::UdpSocket> sockets);
+  void start_workers(std::vector<os::Tun> queues, std::vector<os::UdpSocket> sockets);
   void open_control_socket();
   void change(const config::Profile& next);
   void announce() const;
@@ -109,7 +109,7 @@ class Running {
   // Before the interface is up, and until nothing reads it: hosts may forward without us.
   std::optional<Masquerade> masquerade_;
   std::optional<Peers> peers_;
-  std::unique_ptr<dataplane::Worker> worker_;  // owns queues and UDP sockets
+  std::unique_ptr<dataplane::Workers> workers_;  // owns queues and UDP sockets
   std::optional<PolicyRouting> policy_routing_;
   std::optional<Forwarding> forwarding_;
   std::optional<os::Monitor> monitor_;
@@ -133,7 +133,7 @@ class Running {
   std::function<void()> changed_;
   std::function<void(const Error&)> broken_;
 
-  service::EventSource worker_source_;
+  service::EventSource workers_source_;
   service::EventSource monitor_source_;
   service::EventSource timer_;
   std::optional<ControlSocket> control_socket_;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "config/profile.h"
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 #include "session/health.h"
 #include "session/host_config.h"
 #include "session/status.h"

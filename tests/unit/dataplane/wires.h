@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 #include "simulated.h"
 
 namespace vpntun::dataplane {

@@ -1,5 +1,5 @@
 // Whole workers with their threads, over socket pairs.
-#include "dataplane/worker.h"
+#include "dataplane/workers.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -32,10 +32,10 @@ struct Pair : ::testing::Test {
     auto [left_outside, right_outside] = wire();
     left_end = std::move(left_kernel);
     right_end = std::move(right_kernel);
-    left = std::make_unique<Worker>(
+    left = std::make_unique<Workers>(
         only(ports(std::move(left_inside), std::move(left_outside), "10.0.2.8:9090")),
         WorkerOptions{});
-    right = std::make_unique<Worker>(
+    right = std::make_unique<Workers>(
         only(ports(std::move(right_inside), std::move(right_outside), "10.0.2.7:1")),
         WorkerOptions{});
     left->set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
@@ -43,10 +43,10 @@ struct Pair : ::testing::Test {
     left->start();
     right->start();
   }
-  std::vector<Event> events(Worker& worker) {
-    pollfd waiting{worker.event_fd(), POLLIN, 0};
+  std::vector<Event> events(Workers& workers) {
+    pollfd waiting{workers.event_fd(), POLLIN, 0};
     EXPECT_EQ(::poll(&waiting, 1, 60000), 1);
-    return worker.take_events();
+    return workers.take_events();
   }
   // What the slow "interface" of the right does not take is counted: nothing is lost in silence.
   void all_are_received_or_counted(std::size_t count) {
@@ -68,7 +68,7 @@ struct Pair : ::testing::Test {
   const Bytes there = ip_packet("10.1.0.1", "10.1.0.2");
   const Bytes back = ip_packet("10.1.0.2", "10.1.0.1");
   UniqueFd left_end, right_end;  // where the kernel's network stack would be
-  std::unique_ptr<Worker> left, right;
+  std::unique_ptr<Workers> left, right;
 };
 
 TEST_F(Pair, PacketsGoBothWaysAndTheLearnedEndpointIsAnnounced) {
@@ -99,10 +99,10 @@ TEST(Worker, WhatWaitedForItGoesToThePeersItStartsWith) {
   auto [network, outside] = wire();
   const Bytes waiting = ip_packet("10.1.0.1", "10.1.0.2");
   write_packet(kernel, waiting);
-  Worker worker(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")),
-                WorkerOptions{});
-  worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
-  worker.start();
+  Workers workers(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")),
+                  WorkerOptions{});
+  workers.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
+  workers.start();
   EXPECT_EQ(read_packet(network), waiting);
 }
 
@@ -117,21 +117,21 @@ TEST(StuckWorker, GivesNoAnswerUntilItComesBack) {
   auto [kernel, inside] = wire();
   auto [outside, other_end] = wire();
   const auto stuck = std::make_shared<std::atomic<bool>>(true);
-  Worker worker(only({std::make_unique<WireInside>(std::move(inside)),
-                      std::make_unique<StuckOutside>(std::move(outside), stuck)}),
-                WorkerOptions{});
-  worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
-  worker.start();
+  Workers workers(only({std::make_unique<WireInside>(std::move(inside)),
+                        std::make_unique<StuckOutside>(std::move(outside), stuck)}),
+                  WorkerOptions{});
+  workers.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
+  workers.start();
   write_packet(kernel, ip_packet("10.1.0.1", "10.1.0.2"));
   int waiting = 1;  // bytes: until the worker has read the packet and sends it
   EXPECT_TRUE(
       eventually([&] { return ::ioctl(kernel.get(), SIOCOUTQ, &waiting) == 0 && !waiting; }));
-  worker.ask_alive();
-  pollfd answer{worker.event_fd(), POLLIN, 0};
+  workers.ask_alive();
+  pollfd answer{workers.event_fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&answer, 1, 100), 0);
   *stuck = false;
   EXPECT_EQ(::poll(&answer, 1, 60000), 1);
-  EXPECT_TRUE(std::holds_alternative<Alive>(worker.take_events().at(0)));
+  EXPECT_TRUE(std::holds_alternative<Alive>(workers.take_events().at(0)));
 }
 
 TEST_F(Pair, ManyPacketsWhileEverybodyAsksAndChanges) {
@@ -276,15 +276,15 @@ TEST(Worker, AHandshakeThatFindsAFullQueueIsCountedAsThat) {
   ASSERT_EQ(errno, EAGAIN);
   WorkerOptions options;
   options.encrypted = true;
-  Worker worker(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")), options);
+  Workers workers(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")), options);
   PeerConfig peer = configured("right", "10.0.2.8:9090", {"10.1.0.2/32"});
   peer.keys.public_key = crypto::public_key_of(crypto::SecretKey::generate_private());
-  worker.set_private_key(crypto::SecretKey::generate_private());
-  worker.set_peers({peer});
-  worker.start();
+  workers.set_private_key(crypto::SecretKey::generate_private());
+  workers.set_peers({peer});
+  workers.start();
   write_packet(kernel, packet);
-  ASSERT_TRUE(eventually([&] { return !worker.snapshot().drops.empty(); }));
-  EXPECT_EQ(worker.snapshot().drops[0].reason, DropReason::kQueueFull);
+  ASSERT_TRUE(eventually([&] { return !workers.snapshot().drops.empty(); }));
+  EXPECT_EQ(workers.snapshot().drops[0].reason, DropReason::kQueueFull);
 }
 
 TEST_F(Pair, StopMayBeCalledTwice) {

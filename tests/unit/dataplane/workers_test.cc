@@ -23,14 +23,14 @@ constexpr std::size_t kThreads = 3;
 // What keepalives, unlike packets, are lost by when the other end is slow to read.
 constexpr DropReason kFullWire = DropReason::kQueueFull;
 
-std::vector<Event> wait_for_events(Worker& worker) {
-  pollfd waiting{worker.event_fd(), POLLIN, 0};
+std::vector<Event> wait_for_events(Workers& workers) {
+  pollfd waiting{workers.event_fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&waiting, 1, 60000), 1);
-  return worker.take_events();
+  return workers.take_events();
 }
 
 // Two ends with a queue, a thread and a wire for each number.
-class Workers : public ::testing::Test {
+class SeveralWorkers : public ::testing::Test {
  protected:
   void meet(bool encrypted, bool frames = false) {
     WorkerOptions options;
@@ -126,13 +126,13 @@ class Workers : public ::testing::Test {
   const crypto::SecretKey right_key = crypto::SecretKey::generate_private();
   std::array<UniqueFd, kThreads> left_end, right_end;  // where the kernel's network stacks would be
   std::vector<PeerConfig> left_peers, right_peers;
-  std::optional<Worker> left, right;
+  std::optional<Workers> left, right;
 
  private:
   unsigned turn_ = 0;
 };
 
-TEST_F(Workers, EachCarriesItsFlowsInOrderWhilePeersComeAndGo) {
+TEST_F(SeveralWorkers, EachCarriesItsFlowsInOrderWhilePeersComeAndGo) {
   meet(false);
   carry_while(3000, [&] {
     change_peers();
@@ -147,7 +147,7 @@ TEST_F(Workers, EachCarriesItsFlowsInOrderWhilePeersComeAndGo) {
 }
 
 // What a worker could not send yet goes on to where its peer is now.
-TEST_F(Workers, APacketThatWaitsForRoomStaysItsPeersWhenOthersCome) {
+TEST_F(SeveralWorkers, APacketThatWaitsForRoomStaysItsPeersWhenOthersCome) {
   meet(false);
   right->stop();  // nobody reads the wires any more
   constexpr std::size_t kBlocked = kThreads - 1;
@@ -172,7 +172,7 @@ TEST_F(Workers, APacketThatWaitsForRoomStaysItsPeersWhenOthersCome) {
   EXPECT_EQ(read_packet(right_end[kBlocked]), numbered(kBlocked, 0));
 }
 
-TEST_F(Workers, ShareTheSessionWithAPeerWhilePeersComeAndGo) {
+TEST_F(SeveralWorkers, ShareTheSessionWithAPeerWhilePeersComeAndGo) {
   meet(true);
   begin();
   carry_while(3000, [&] {
@@ -187,7 +187,7 @@ TEST_F(Workers, ShareTheSessionWithAPeerWhilePeersComeAndGo) {
   EXPECT_TRUE(right->snapshot().drops.empty());
 }
 
-TEST_F(Workers, ACaptureHasThePacketsOfAllAndTheirDatagramsAsTheyCame) {
+TEST_F(SeveralWorkers, ACaptureHasThePacketsOfAllAndTheirDatagramsAsTheyCame) {
   meet(true);
   begin();
   int ends[2];
@@ -227,7 +227,7 @@ TEST_F(Workers, ACaptureHasThePacketsOfAllAndTheirDatagramsAsTheyCame) {
 }
 
 // A frame's source is learned by one thread, and known to all.
-TEST_F(Workers, ShareTheMacTable) {
+TEST_F(SeveralWorkers, ShareTheMacTable) {
   meet(false, true);
   const Bytes hello = frame("02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff");
   write_packet(left_end[0], hello);
@@ -241,7 +241,7 @@ TEST_F(Workers, ShareTheMacTable) {
   EXPECT_EQ(left->snapshot().drops.at(0).reason, DropReason::kLoop) << "it is on this side";
 }
 
-TEST_F(Workers, TellOnceThatTheInterfaceIsGone) {
+TEST_F(SeveralWorkers, TellOnceThatTheInterfaceIsGone) {
   meet(false);
   for (UniqueFd& end : left_end) end.reset();
   std::vector<Event> seen = wait_for_events(*left);
@@ -265,9 +265,9 @@ TEST(WorkersThatAreStuck, AreNotAliveUntilTheLastCameBack) {
   both.push_back(ports(std::move(inside), std::move(outside), "10.0.2.8:9090"));
   both.push_back({std::make_unique<WireInside>(std::move(other_inside)),
                   std::make_unique<StuckOutside>(std::move(other_outside), stuck)});
-  Worker worker(std::move(both), {});
-  worker.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
-  worker.start();
+  Workers workers(std::move(both), {});
+  workers.set_peers({configured("right", "10.0.2.8:9090", {"10.1.0.2/32"})});
+  workers.start();
   const Bytes packet = ip_packet("10.1.0.1", "10.1.0.2");
   write_packet(other_kernel, packet);
   int waiting = 1;  // bytes: until that worker has read the packet and sends it
@@ -275,16 +275,16 @@ TEST(WorkersThatAreStuck, AreNotAliveUntilTheLastCameBack) {
       eventually([&] { return ::ioctl(other_kernel.get(), SIOCOUTQ, &waiting) == 0 && !waiting; }));
   write_packet(kernel, packet);
   EXPECT_EQ(read_packet(network), packet) << "one that is stuck does not hold up the others";
-  for (int i = 0; i < 3; ++i) worker.ask_alive();
-  pollfd answer{worker.event_fd(), POLLIN, 0};
-  while (::poll(&answer, 1, 100) == 1) EXPECT_TRUE(worker.take_events().empty());
+  for (int i = 0; i < 3; ++i) workers.ask_alive();
+  pollfd answer{workers.event_fd(), POLLIN, 0};
+  while (::poll(&answer, 1, 100) == 1) EXPECT_TRUE(workers.take_events().empty());
   *stuck = false;
   std::vector<Event> seen;
-  EXPECT_TRUE(eventually([&] { return !(seen = worker.take_events()).empty(); }));
+  EXPECT_TRUE(eventually([&] { return !(seen = workers.take_events()).empty(); }));
   EXPECT_TRUE(!seen.empty() && std::holds_alternative<Alive>(seen[0]));
 }
 
-TEST_F(Workers, StopAndGoOn) {
+TEST_F(SeveralWorkers, StopAndGoOn) {
   meet(true);
   begin();
   carry_while(50, [] { std::this_thread::sleep_for(1ms); });
