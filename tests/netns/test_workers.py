@@ -236,6 +236,6 @@ def test_a_port_that_a_session_shares_among_its_workers_is_nobody_elses(pair, tu
         tunnels.profile("second", server_profile(name="tun1", address="192.168.54.98/24", workers=workers,
                                                  peers=[peer("x", "192.168.54.0/24")]))
         refused = subprocess.run([program("vpnctl"), "start", "second"], env=tunnels.manager.environment(),
-                                 capture_output=True, text=True, timeout=20, check=False)
+                                 capture_output=True, text=True, timeout=60, check=False)
         assert refused.returncode != 0 and f"UDP port {PORT} is in use" in refused.stderr
     assert pings("u", SERVER)

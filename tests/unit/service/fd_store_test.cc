@@ -22,8 +22,10 @@ bool same_file(int one, int other) {
          first.st_ino == second.st_ino && first.st_dev == second.st_dev;
 }
 
+// Away from the numbers at which descriptors are handed over, whatever else is open.
 UniqueFd memory(const char* name) {
-  return UniqueFd(::memfd_create(name, MFD_CLOEXEC));
+  const UniqueFd made(::memfd_create(name, MFD_CLOEXEC));
+  return UniqueFd(::fcntl(made.get(), F_DUPFD_CLOEXEC, 100));
 }
 
 TEST(FdStore, PutsADescriptorUnderItsName) {
