@@ -133,7 +133,7 @@ TEST(HostileText, is_refused_in_bounded_time) {
     EXPECT_FALSE(loaded.profile) << text.substr(0, 60);
     EXPECT_FALSE(loaded.findings.empty()) << text.substr(0, 60);
     EXPECT_LT(shown.size(), 2 * kMiB) << text.substr(0, 60);
-    EXPECT_LT(taken, 10.0) << text.substr(0, 60);  // sanitizers included
+    EXPECT_LT(taken, 60.0) << text.substr(0, 60);  // sanitizers included
   }
 }
 
@@ -153,7 +153,7 @@ TEST(HostileText, of_many_different_prefixes_takes_no_time) {
   ASSERT_EQ(loaded.findings.size(), 101u);
   EXPECT_EQ(loaded.findings.front().code, "E0308");
   EXPECT_EQ(loaded.findings.back().message, "29900 more findings are not shown");
-  EXPECT_LT(taken, 10.0);
+  EXPECT_LT(taken, 60.0);
 }
 
 }  // namespace
