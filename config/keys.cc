@@ -45,7 +45,7 @@ constexpr KeyRow kKeys[] = {
     {"interface", "up", "a boolean", "true", "true", OnReload::kLive, "Bring the interface up."},
     {"interface", "workers", "an integer", "1", "4", OnReload::kRestart,
      "Threads that carry packets, 1 to 16, each with a queue of the interface and a UDP socket of "
-     "its own. The traffic of one peer is one worker's."},
+     "its own. As a rule the traffic of one peer is one worker's."},
     {"interface", "private-key", "a string", "required with \"wireguard\"",
      "\"/etc/vpntund/office.key\"", OnReload::kLive,
      "The tunnel's own key: the absolute path of a file with it, \"@NAME\" for the credential of "

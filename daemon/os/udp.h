@@ -5,8 +5,8 @@
 // calling thread. Thread: bind control, receive and send the worker's.
 //
 // Several sockets may share a port (SO_REUSEPORT), each of them a worker's: what comes from one
-// address and port always comes to the same one, by a hash (reuseport_select_sock() in
-// net/core/sock_reuseport.c), and so does what ICMP says about the datagrams sent there.
+// address and port to one of ours always comes to the same one, by a hash (reuseport_select_sock()
+// in net/core/sock_reuseport.c), and so does what ICMP says about the datagrams sent there.
 #pragma once
 
 #include <cstdint>

@@ -37,11 +37,9 @@ FdStore FdStore::received() {
 
 std::vector<UniqueFd> FdStore::take(const std::string& name) {
   std::vector<UniqueFd> fds;
-  std::erase_if(handed_over_, [&](auto& each) {
-    if (each.first != name) return false;
-    fds.push_back(std::move(each.second));
-    return true;
-  });
+  for (auto& [its_name, fd] : handed_over_)
+    if (its_name == name) fds.push_back(std::move(fd));
+  std::erase_if(handed_over_, [&](const auto& each) { return each.first == name; });
   return fds;
 }
 

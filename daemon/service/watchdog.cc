@@ -26,7 +26,7 @@ void Watchdog::turn() {
   if (waiting_++ == 0) return ask_([this] { answered(); });
   if (waiting_ == kQuestionsPerPeriod - 1)
     log::event(log::Event::kDataPathStuck, {},
-               "packets are not carried any more: the thread that does it is stuck");
+               "packets are not carried any more: a thread that does it is stuck");
 }
 
 void Watchdog::answered() {

@@ -40,11 +40,13 @@ std::vector<int> numbers_of(const std::vector<UniqueFd>& fds) {
 }
 
 // What was left under `name`, if it is as many as wanted and fits; else it is dropped, for a reason
-// that is logged.
+// that is logged. Where one is wanted the first is looked at: the service manager keeps copies of a
+// character device that it cannot compare (kcmp(2) is forbidden in some containers).
 template <typename Adopt>
-auto adopt(const std::string& name, const std::vector<UniqueFd>& left, std::size_t wanted,
+auto adopt(const std::string& name, std::vector<UniqueFd>& left, std::size_t wanted,
            Adopt adopt_them) -> std::optional<decltype(adopt_them())> {
   if (left.empty()) return std::nullopt;
+  if (wanted == 1) left.resize(1);
   try {
     if (left.size() != wanted)
       throw Error(ErrorKind::kFailed, "there are {}, not {}", left.size(), wanted);

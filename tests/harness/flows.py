@@ -14,7 +14,7 @@ SO_RCVBUFFORCE = 33
 
 
 class Flow:
-    """One end at (netns, address), the other one likewise; both have been heard."""
+    """One end at (netns, address), the other one likewise."""
 
     def __init__(self, one, other, port):
         self.ends = [udp_socket(*end, port=port) for end in (one, other)]
@@ -23,13 +23,16 @@ class Flow:
             end.setblocking(False)
             end.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
         self.sent = 0
-        for end in (0, 1):
-            wait_for(lambda end=end: self._heard(end), f"{one} and {other} hear each other at port {port}")
         self.arrived = [[], []]  # the numbers at either end, in the order in which they came
 
     def close(self):
         for end in self.ends:
             end.close()
+
+    def hear(self):
+        """Waits until each end has heard the other one."""
+        for end in (0, 1):
+            wait_for(lambda end=end: self._heard(end), f"{self.ends[1 - end].getsockname()} hears {self.ends[end].getsockname()}")
 
     def _heard(self, end):
         self.ends[end].send(b"")
@@ -57,12 +60,14 @@ class Flow:
 
 
 class Flows:
-    """count flows for each pair of ends. close() when done, or use as a context."""
+    """count flows for each pair of ends. Use as a context."""
 
     def __init__(self, pairs, count=1):
         self.flows = [Flow(one, other, FIRST_PORT + number) for number in range(count) for one, other in pairs]
 
     def __enter__(self):
+        for flow in self.flows:
+            flow.hear()
         return self
 
     def __exit__(self, *_):

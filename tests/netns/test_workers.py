@@ -23,7 +23,15 @@ from harness.waiting import wait_for
 from harness.wireguard import Keys
 
 ENDS = [(("u", CLIENT), ("server", SERVER))]
-PEERS = 8
+PEERS = 12  # that all come to one of four workers is one in four millions
+
+
+@pytest.fixture(name="pair")
+def pair_in_order(pair):
+    """On some kernels a thread that changes its processor overtakes on the wire what it sent before: one has it all."""
+    for host in ("u", "server"):
+        run("sh", "-c", "echo 1 > /sys/class/net/eth0/queues/rx-0/rps_cpus", netns=host)
+    return pair
 
 
 def run_pair(tunnels, kind="tun", encryption="none", workers=2):
@@ -85,7 +93,7 @@ def test_a_peer_that_moves_is_another_workers_and_goes_on(pair, tunnels, encrypt
     tunnels.run("lab", (ends.client if wireguard else client_profile)("10.0.2.7:4000"))
     pid, workers = workers_of(tunnels, "server")
     handshakes, hearers = set(), set()
-    for port in range(5000, 5008):
+    for port in range(5000, 5000 + PEERS):
         with Relay(relay, ("u", "10.0.2.7", port), ("10.0.2.8", PORT), seed=0):
             assert pings("u", SERVER)
             tunnels.wait_endpoint("server", "u", f"10.0.2.7:{port}")
@@ -155,7 +163,7 @@ def test_all_peers_pass_traffic_through_several_workers(office):
     with Flows(office.ends(range(PEERS)), count=2) as flows:
         flows.exchange()
         flows.arrive()
-    busy = [thread for thread in workers if switches(pid, thread) > before[thread] + 50]
+    busy = [thread for thread in workers if switches(pid, thread) > before[thread] + 15]
     assert len(busy) > 1, f"{len(busy)} of 4 workers have done something"
     for number in range(PEERS):
         there = office.tunnels.peer("server", f"c{number}")
@@ -184,12 +192,14 @@ def test_another_number_of_workers_needs_a_restart(office):
 
 def test_a_capture_has_the_packets_of_all_workers(office, tmp_path):
     path = str(tmp_path / "trace.pcapng")
-    addresses = [socket.inet_aton(inner(number, 2)) + socket.inet_aton(inner(number, 1)) for number in range(PEERS)]
+    ends = [[socket.inet_aton(inner(number, host)) for host in (1, 2)] for number in range(PEERS)]
+    pairs = [order for one, other in ends for order in (one + other, other + one)]
+    times = 1 if office.encryption == "wireguard" else 2  # inside, and outside where it can be read
 
     def complete():
         with open(path, "rb") as file:
             text = file.read()
-        return all(pair in text for pair in addresses)
+        return all(text.count(pair) >= times for pair in pairs)
 
     with process(program("vpnctl"), "capture", "server", "-w", path, env=office.tunnels.manager.environment()):
         wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, "the capture has begun")
@@ -225,9 +235,9 @@ def test_another_number_of_workers_makes_queues_and_sockets_anew(running):
         assert running.client.status("server")["workers"] == workers
         assert queues_of("server", "tun0") == ((workers, 0) if workers > 1 else None)
         assert pings("u", SERVER)
-    for dropped in ("tun", "udp"):
-        for left, wanted in ((1, 3), (3, 2), (2, 1)):
-            assert f'stored descriptor "{dropped}" is dropped: there are {left}, not {wanted}' in running.manager.log()
+    for dropped, of_several in (("tun", "tun0 was made for several queues"), ("udp", f"it is one of several at port {PORT}")):
+        for why in ("there are 1, not 3", "there are 3, not 2", of_several):
+            assert f'stored descriptor "{dropped}" is dropped: {why}' in running.manager.log()
 
 
 def test_a_port_that_a_session_shares_among_its_workers_is_nobody_elses(pair, tunnels):

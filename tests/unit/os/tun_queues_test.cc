@@ -178,7 +178,7 @@ TEST_P(TunAnswersTest, AFlowFollowsItsOtherDirection) {
   }
 }
 
-// The offload of the first packet that waits in a descriptor with IFF_VNET_HDR; 0: none waits.
+// Whether the first packet that waits in a descriptor with IFF_VNET_HDR is one.
 bool begins_with_superpacket(int fd) {
   std::array<std::uint8_t, 65536> bytes{};
   while (::read(fd, bytes.data(), bytes.size()) > static_cast<ssize_t>(packet::kVnetHeader))

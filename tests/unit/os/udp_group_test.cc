@@ -121,8 +121,9 @@ TEST_F(UdpGroupTest, WhatIcmpSaysComesToTheOneThatHearsThePeer) {
       group_[(hearer + 1) % kSockets].send(batch);
       return ::poll(&one, 1, 1000) == 1;
     }));
-    EXPECT_THAT(group_[hearer].take_unreachable(true),
-                testing::ElementsAre(Unreachable{peer, Obstacle::kPort, peer.address, false}));
+    const auto told = group_[hearer].take_unreachable(true);
+    EXPECT_FALSE(told.empty());
+    EXPECT_THAT(told, testing::Each(Unreachable{peer, Obstacle::kPort, peer.address, false}));
   }
 }
 
