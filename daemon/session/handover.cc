@@ -4,7 +4,9 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -60,6 +62,21 @@ auto adopt(const std::string& name, std::vector<UniqueFd>& left, std::size_t wan
   }
 }
 
+// Of a port that was an earlier session's: the store may let go of its sockets a moment later
+// (systemd closes them in a thread of its own).
+std::vector<os::UdpSocket> bind_when_free(std::uint16_t port, std::size_t count,
+                                          const os::UdpOptions& options) {
+  constexpr auto kPause = std::chrono::milliseconds(20);
+  for (auto left = std::chrono::milliseconds(3000);; left -= kPause) {
+    try {
+      return os::UdpSocket::bind_group(port, count, options);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kAddressInUse || left <= kPause) throw;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 }  // namespace
 
 Handover::Handover(FdStore store)
@@ -99,8 +116,10 @@ std::vector<os::UdpSocket> Handover::sockets(const config::Profile& profile, std
       adopt(kSocket, left, count, [&] { return os::UdpSocket::adopt_group(left, port, options); });
   const bool adopted = sockets.has_value();
   if (!adopted) {
-    if (!std::exchange(left, {}).empty()) store_.remove({kSocket});
-    sockets = os::UdpSocket::bind_group(port, count, options);
+    const bool dropped = !std::exchange(left, {}).empty();
+    if (dropped) store_.remove({kSocket});
+    sockets = dropped ? bind_when_free(port, count, options)
+                      : os::UdpSocket::bind_group(port, count, options);
   }
   sockets_ = copies_of(*sockets);
   if (!adopted) store_.put(kSocket, numbers_of(sockets_), FdStore::Evicted::kNever);

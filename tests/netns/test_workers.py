@@ -1,5 +1,6 @@
 """Sessions with several workers: every flow whole and in order, whatever else goes on."""
 import contextlib
+import ctypes
 import os
 import re
 import socket
@@ -238,6 +239,30 @@ def test_another_number_of_workers_makes_queues_and_sockets_anew(running):
     for dropped, of_several in (("tun", "tun0 was made for several queues"), ("udp", f"it is one of several at port {PORT}")):
         for why in ("there are 1, not 3", "there are 3, not 2", of_several):
             assert f'stored descriptor "{dropped}" is dropped: {why}' in running.manager.log()
+
+
+def copy_of_udp_socket(pid, port):
+    """A copy of a socket of another process, as one that keeps descriptors has it."""
+    getfd, whole = 438, os.pidfd_open(pid)
+    for number in map(int, os.listdir(f"/proc/{pid}/fd")):
+        if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+            continue
+        copy = socket.socket(fileno=ctypes.CDLL(None, use_errno=True).syscall(getfd, whole, number, 0))
+        if copy.type == socket.SOCK_DGRAM and copy.family == socket.AF_INET6 and copy.getsockname()[1] == port:
+            os.close(whole)
+            return copy
+        copy.close()
+    raise AssertionError(f"process {pid} has no socket at port {port}")
+
+
+def test_a_port_is_waited_for_that_the_store_lets_go_of_a_moment_later(running):
+    kept = copy_of_udp_socket(running.client.status("server")["pid"], PORT)
+    letting_go = threading.Timer(1, kept.close)
+    letting_go.start()
+    running.rerun("server", server_profile(workers=2))
+    letting_go.join()
+    assert running.client.status("server")["workers"] == 2
+    assert pings("u", SERVER)
 
 
 def test_a_port_that_a_session_shares_among_its_workers_is_nobody_elses(pair, tunnels):
