@@ -89,12 +89,17 @@ void Stage::turn(Duration at_most) {
   captures_.take();
 }
 
-void Stage::wait_until(std::string_view what, const std::function<bool()>& seen, Duration within) {
+bool Stage::comes(const std::function<bool()>& seen, Duration within) {
   const Instant deadline = BootClock::now() + within;
   while (!seen()) {
-    if (BootClock::now() > deadline) throw Missing(std::string(what));
+    if (BootClock::now() > deadline) return false;
     turn(std::chrono::milliseconds(20));
   }
+  return true;
+}
+
+void Stage::wait_until(std::string_view what, const std::function<bool()>& seen, Duration within) {
+  if (!comes(seen, within)) throw Missing(std::string(what));
 }
 
 void Stage::observe(const std::string& what, const std::function<bool()>& seen, Duration within) {
@@ -251,20 +256,23 @@ std::string Stage::route_text(Host host, std::string_view to, std::string_view f
   return text + "\n";
 }
 
-void Stage::add_route(Host host, std::string_view to, std::string_view gateway_or_interface) {
+void Stage::add_route(Host host, std::string_view to, std::string_view gateway_or_interface,
+                      std::uint32_t metric) {
   on(host, [&](os::NetlinkSocket& netlink) {
     os::Route wanted;
     wanted.destination = IpPrefix::parse(to).value();
     wanted.protocol = 4;  // static
+    wanted.metric = metric;
     if (const auto gateway = IpAddress::parse(gateway_or_interface))
       wanted.gateway = gateway;
     else
       wanted.index = os::get_link(netlink, std::string(gateway_or_interface)).index;
     os::add_route(netlink, wanted);
   });
-  story_.show(fmt::format("{}$ ip route add {} {} {}", name_of(host), to,
+  story_.show(fmt::format("{}$ ip route add {} {} {}{}", name_of(host), to,
                           IpAddress::parse(gateway_or_interface) ? "via" : "dev",
-                          gateway_or_interface));
+                          gateway_or_interface,
+                          metric == 0 ? "" : fmt::format(" metric {}", metric)));
 }
 
 void Stage::remove_route(Host host, std::string_view to) {

@@ -81,7 +81,9 @@ class Stage {
   // Tunnels stopped, base profiles, base routes and switches. Throws Error.
   void reset();
 
-  // Observations. A deadline is generous: it says "never", not "slow".
+  // Whether it is seen within that time; waits no longer than it must.
+  bool comes(const std::function<bool()>& seen, Duration within);
+  // Observations. A deadline is generous: it says "never", not "slow". Throw Missing WHAT.
   void wait_until(std::string_view what, const std::function<bool()>& seen,
                   Duration within = std::chrono::seconds(20));
   void observe(const std::string& what, const std::function<bool()>& seen,
@@ -124,7 +126,8 @@ class Stage {
   // "192.168.53.1 on u: dev tun0, source 192.168.53.99"
   std::string route_text(Host host, std::string_view to, std::string_view from = {},
                          const std::string& input = {});
-  void add_route(Host host, std::string_view to, std::string_view gateway_or_interface);
+  void add_route(Host host, std::string_view to, std::string_view gateway_or_interface,
+                 std::uint32_t metric = 0);
   void remove_route(Host host, std::string_view to);
   std::uint64_t counter(Host host, std::string_view name);
 

@@ -85,6 +85,19 @@ def test_a_learners_own_program_is_one_end(lab, ends):
     assert "naive0" in said and "seen: the reply at all six places" in said
 
 
+def client_whose_route_is(line):
+    """The learner's client, but for the command that sets its route."""
+    return f"sed 's#^os.system(f.ip route.*#{line}#' {HERE}/naive_client.py | exec python3 -u -"
+
+
+@pytest.mark.parametrize("until", ["sleep 0.5", "until ip route | grep -q metric; do sleep 0.1; done"],
+                         ids=["before the lab's", "after the lab's"])
+def test_a_learners_own_route_may_come_late(lab, until):
+    late = f'os.system(f"({until}; ip route add 192.168.60.0/24 dev {{name}}) \\&")'
+    said = lab.ok("run", "5", "--client", client_whose_route_is(late))
+    assert "seen: the reply at all six places" in said and "File exists" not in said
+
+
 def test_a_program_that_fails_is_named_with_its_last_words(lab):
     done = lab.run("run", "5", "--client", "sh -c 'echo no idea; exit 3'")
     assert done.returncode == 1

@@ -10,6 +10,8 @@
 namespace vpntun::lab {
 namespace {
 
+constexpr std::uint32_t kMetricOfTheLab = 1000;
+
 // Where a packet is seen on its way; the last in the order of the request.
 struct Place {
   Host host;
@@ -96,12 +98,17 @@ std::optional<Running> start_client(Stage& stage) {
   return stage.start({"/bin/sh", "-c", "exec " + command}, Host::kU);
 }
 
+// A learner's program sets its route after its interface is up, or leaves it to the lab, whose
+// metric gives way to the program's own route should that come later still.
 void route_into(Stage& stage, const os::Link& tun) {
-  const os::RouteAnswer answer = stage.route(Host::kU, kV);
-  if (answer.error_number == 0 && answer.index == tun.index) return;
+  const auto is_routed = [&] {
+    const os::RouteAnswer answer = stage.route(Host::kU, kV);
+    return answer.error_number == 0 && answer.index == tun.index;
+  };
+  if (stage.comes(is_routed, std::chrono::seconds(2))) return;
   stage.story().say(
       "The program set no route to 192.168.60.0/24 into its interface: the lab does.");
-  stage.add_route(Host::kU, kIntranet, tun.name);
+  stage.add_route(Host::kU, kIntranet, tun.name, kMetricOfTheLab);
 }
 
 std::string bare_address(const std::string& prefix) {
