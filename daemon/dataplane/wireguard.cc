@@ -95,7 +95,7 @@ Outcome Wireguard::seal(packet::Packet& packet, Sealings& sealings) noexcept {
   // What waits goes first, also when another worker has the session ready and did not send it yet.
   const bool others_first =
       staging_.has(peer.id) && device_.status(peer.id, tables_.now).has_session;
-  if (!others_first) sealing = device_.begin_seal(peer.id, packet.bytes, limit, tables_.now);
+  if (!others_first) sealing = device_.seal(peer.id, packet.bytes, limit, tables_.now);
   if (!sealing) {
     if (!device_.status(peer.id, tables_.now).possible)
       return Outcome::dropped(DropReason::kNoSession);

@@ -72,16 +72,8 @@ std::size_t Device::size() const noexcept {
   return state_->roster.size();
 }
 
-std::optional<MutableBytes> Device::seal(PeerId peer, MutableBytes payload, std::size_t mtu,
-                                         Instant now) noexcept {
-  auto sealing = begin_seal(peer, payload, mtu, now);
-  if (!sealing) return std::nullopt;
-  sealing->finish();
-  return sealing->datagram();
-}
-
-std::optional<Sealing> Device::begin_seal(PeerId peer, MutableBytes payload, std::size_t mtu,
-                                          Instant now) noexcept {
+std::optional<Sealing> Device::seal(PeerId peer, MutableBytes payload, std::size_t mtu,
+                                    Instant now) noexcept {
   Peer* const to = state_->roster.at(peer);
   if (!to) return std::nullopt;
   Keypair* const keypair = to->keypairs.sendable(now);

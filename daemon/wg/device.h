@@ -7,8 +7,8 @@
 //     then, until each says nothing: poll_event(), poll_transmit(now); and again at
 //     next_deadline().
 //
-// Ciphers take most of the time, and need not take it here: begin_seal() and begin_open() give what
-// is left to be done, in any thread.
+// Ciphers take most of the time, and need not take it here: seal() and begin_open() give what is
+// left to be done, in any thread.
 //
 // Thread: one at a time. No allocation per packet; some for each handshake.
 #pragma once
@@ -109,16 +109,13 @@ class Device {
   PeerId find(const crypto::PublicKey& public_key) const noexcept;
   std::size_t size() const noexcept;
 
-  // Encrypts a payload in place: room for kDataHeaderSize bytes must be in front of it, and for
-  // kPadding + kTagSize behind. mtu: of the interface in bytes; padding stays below it (0: no
-  // bound). Returns the datagram. Nothing: no session (kKeypairReady follows when there is one; a
-  // handshake is begun when none is under way): hold the payload. Counts as data for the timers; an
-  // empty payload is a keepalive.
-  std::optional<MutableBytes> seal(PeerId peer, MutableBytes payload, std::size_t mtu,
-                                   Instant now) noexcept;
-  // The same, but for the encryption: finish() does it.
-  std::optional<Sealing> begin_seal(PeerId peer, MutableBytes payload, std::size_t mtu,
-                                    Instant now) noexcept;
+  // The datagram of a payload, in place, which is left to be encrypted: finish() does it. Room for
+  // kDataHeaderSize bytes must be in front of the payload, and for kPadding + kTagSize behind. mtu:
+  // of the interface in bytes; padding stays below it (0: no bound). Nothing: no session
+  // (kKeypairReady follows when there is one; a handshake is begun when none is under way): hold
+  // the payload. Counts as data for the timers; an empty payload is a keepalive.
+  std::optional<Sealing> seal(PeerId peer, MutableBytes payload, std::size_t mtu,
+                              Instant now) noexcept;
 
   // Decrypts data in place, unless that was done already by what begin_open() gave for it.
   Arrival receive(MutableBytes datagram, const Endpoint& source, Instant now,

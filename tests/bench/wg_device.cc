@@ -46,7 +46,10 @@ class Pair {
 
   // slot: has room for header, padding and tag. The datagram lies in it.
   std::optional<MutableBytes> seal(MutableBytes slot, std::size_t size) {
-    return from_.seal(peer_, slot.subspan(kDataHeaderSize, size), kMtu, now_);
+    auto sealing = from_.seal(peer_, slot.subspan(kDataHeaderSize, size), kMtu, now_);
+    if (!sealing) return std::nullopt;
+    sealing->finish();
+    return sealing->datagram();
   }
   bool open(MutableBytes datagram) {
     return to_.receive(datagram, {}, now_).kind == Arrival::Kind::kData;

@@ -86,10 +86,11 @@ class Target {
   }
   Datagram from_partner(std::size_t size) {
     Datagram room(kDataOverhead + kPadding + size, 0x55);
-    const auto sealed =
+    auto sealing =
         partner_.seal(peer_, MutableBytes(room).subspan(kDataHeaderSize, size), 1420, now);
-    require(sealed.has_value());
-    return {sealed->begin(), sealed->end()};
+    require(sealing.has_value());
+    sealing->finish();
+    return {sealing->datagram().begin(), sealing->datagram().end()};
   }
   // The partner's response to the device's initiation, and an initiation of its own.
   void answer() {

@@ -85,11 +85,12 @@ void Station::say(Station& to, bool must_arrive, Instant now) {
 bool Station::seal(Known& to, const Datagram& payload, Instant now) {
   Datagram room(kDataOverhead + kPadding + payload.size());
   std::ranges::copy(payload, room.begin() + kDataHeaderSize);
-  const auto datagram =
+  auto sealing =
       device_->seal(to.id, MutableBytes(room).subspan(kDataHeaderSize, payload.size()), 1420, now);
-  if (!datagram) return false;
+  if (!sealing) return false;
+  sealing->finish();
   require(device_->status(to.id, now).session_expires > now, "no expired session is sent with");
-  sent(to, *datagram, now);
+  sent(to, sealing->datagram(), now);
   return true;
 }
 

@@ -32,6 +32,20 @@ inline std::pair<UniqueFd, UniqueFd> wire() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+// What is there, as views of `memory`, each from `remote`.
+inline packet::Reading read_all(int fd, packet::Batch& memory, packet::Batch& batch,
+                                const Endpoint& remote = {}) {
+  memory.clear();
+  while (!batch.full() && memory.fits(packet::kMaxPacket)) {
+    const auto room = memory.room();
+    const ssize_t got = ::recv(fd, room.data(), room.size(), 0);
+    if (got == 0) return packet::Reading::kGone;
+    if (got < 0) return packet::Reading::kDrained;
+    batch.append_view(memory.append(static_cast<std::size_t>(got))).remote = remote;
+  }
+  return packet::Reading::kMore;
+}
+
 inline void write_all(int fd, packet::Batch& batch) {
   for (packet::Packet& packet : batch.packets()) {
     const ssize_t sent = ::send(fd, packet.bytes.data(), packet.bytes.size(), MSG_NOSIGNAL);
@@ -47,15 +61,7 @@ class WireInside final : public packet::InsidePort {
   explicit WireInside(UniqueFd fd) : fd_(std::move(fd)) {}
   int fd() const noexcept override { return fd_.get(); }
   packet::Reading receive(packet::Batch& batch) noexcept override {
-    memory_.clear();
-    while (!batch.full() && memory_.fits(packet::kMaxPacket)) {
-      const auto room = memory_.room();
-      const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
-      if (got == 0) return packet::Reading::kGone;
-      if (got < 0) return packet::Reading::kDrained;
-      batch.append_view(memory_.append(static_cast<std::size_t>(got)));
-    }
-    return packet::Reading::kMore;
+    return read_all(fd_.get(), memory_, batch);
   }
   void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
   packet::OffloadStates offloads() const override { return {kInsideState}; }
@@ -74,14 +80,9 @@ class WireOutside final : public packet::OutsidePort {
       : fd_(std::move(fd)), remote_(endpoint(remote)) {}
   int fd() const noexcept override { return fd_.get(); }
   packet::Reading receive(packet::Batch& batch) noexcept override {
-    memory_.clear();
-    while (!batch.full() && memory_.fits(packet::kMaxPacket)) {
-      const auto room = memory_.room();
-      const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), 0);
-      if (got <= 0) return packet::Reading::kDrained;
-      batch.append_view(memory_.append(static_cast<std::size_t>(got))).remote = remote_;
-    }
-    return packet::Reading::kMore;
+    // A socket of the kernel is never gone.
+    const packet::Reading reading = read_all(fd_.get(), memory_, batch, remote_);
+    return reading == packet::Reading::kGone ? packet::Reading::kDrained : reading;
   }
   void send(packet::Batch& batch) noexcept override { write_all(fd_.get(), batch); }
   packet::OffloadStates offloads() const override { return {kOutsideState}; }

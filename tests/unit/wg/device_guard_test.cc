@@ -173,8 +173,9 @@ TEST_F(DeviceGuard, DataIsSealedAndOpenedWithoutAnAllocation) {
   const auto pass = [&] {
     wire.now += 1ms;
     const MutableBytes payload = MutableBytes(room).subspan(kDataHeaderSize, 1400);
-    const auto datagram = wire.a.device.seal(wire.a.peer, payload, 1420, wire.now);
-    return wire.b.device.receive(datagram.value(), wire.a.address, wire.now).kind;
+    auto sealing = wire.a.device.seal(wire.a.peer, payload, 1420, wire.now).value();
+    sealing.finish();
+    return wire.b.device.receive(sealing.datagram(), wire.a.address, wire.now).kind;
   };
   ASSERT_EQ(pass(), Kind::kData);
   const std::size_t before = allocations();

@@ -96,10 +96,12 @@ class TwoDevices {
   std::optional<Datagram> seal(End& from, std::string_view text, std::size_t mtu = 1420) {
     Datagram room(kDataHeaderSize + text.size() + kPadding + crypto::kTagSize);
     std::copy(text.begin(), text.end(), room.begin() + kDataHeaderSize);
-    const auto sealed = from.device.seal(
+    auto sealing = from.device.seal(
         from.peer, MutableBytes(room).subspan(kDataHeaderSize, text.size()), mtu, now);
-    if (!sealed) return std::nullopt;
-    sent.push_back({now, &from, MessageType::kData, Datagram(sealed->begin(), sealed->end())});
+    if (!sealing) return std::nullopt;
+    sealing->finish();
+    const Bytes bytes = sealing->datagram();
+    sent.push_back({now, &from, MessageType::kData, Datagram(bytes.begin(), bytes.end())});
     return sent.back().bytes;
   }
   // Seals and delivers. False: there is no session yet.
