@@ -17,7 +17,7 @@ class Wire:
 
     def __init__(self, netns, interface):
         with inside(netns):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)  # deaf, until it has an interface
         self.socket.bind((interface, ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         self.socket.setblocking(False)

@@ -70,7 +70,7 @@ class Wire:
 
     def __enter__(self):
         with inside(self.netns):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # deaf, until it has an interface
         self.socket.bind((self.interface, 3))
         self.socket.settimeout(0.1)
         self.done = threading.Event()
