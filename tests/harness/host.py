@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+from .waiting import wait_for
+
 
 def run(*command, netns=None, check=True, seconds=60, **options):
     """Runs a program, in a namespace by name; returns its output."""
@@ -46,23 +48,30 @@ def _without(record, *keys):
     return json.dumps({key: value for key, value in record.items() if key not in keys}, sort_keys=True)
 
 
+def _links_and_routes(netns):
+    """Both, or None while the kernel still has to add the local route of an IPv6 address, which it does a moment later."""
+    links = [entry for entry in _json(netns, "ip", "-j", "address", "show") if entry]
+    routes = [(family, route) for family in ("-4", "-6")
+              for route in _json(netns, "ip", "-j", family, "route", "show", "table", "all")]
+    local = {(route["dev"], route["dst"]) for family, route in routes if family == "-6" and route.get("type") == "local"}
+    expected = {(entry["ifname"], info["local"]) for entry in links if {"UP", "LOWER_UP"} <= set(entry["flags"])
+                for info in entry["addr_info"] if info["family"] == "inet6"}
+    return (links, routes) if expected <= local else None
+
+
 def host_state(netns=None):
     """Links, addresses, routes of all tables, rules, forwarding, nft ruleset, namespaces: no counters, no life times."""
-    routes = []
-    for family in ("-4", "-6"):
-        routes += [f"{family} " + _without(route, "expires", "flags", "pref")
-                   for route in _json(netns, "ip", "-j", family, "route", "show", "table", "all")]
+    links, routes = wait_for(lambda: _links_and_routes(netns), "every IPv6 address has its route")
     rules = [f"{family} " + _without(rule)
              for family in ("-4", "-6") for rule in _json(netns, "ip", "-j", family, "rule", "show")]
-    links = _json(netns, "ip", "-j", "address", "show")
     addresses = [f"{entry['ifname']} {info['local']}/{info['prefixlen']}"
-                 for entry in links for info in entry.get("addr_info", [])]
+                 for entry in links for info in entry["addr_info"]]
     return {
         "links": sorted(f"{entry['ifname']} mtu {entry['mtu']} {'UP' if 'UP' in entry['flags'] else 'DOWN'}"
                         f" {' '.join(entry.get('altnames', []))}"
-                        for entry in links if entry),
+                        for entry in links),
         "addresses": sorted(addresses),
-        "routes": sorted(routes),
+        "routes": sorted(f"{family} " + _without(route, "expires", "flags", "pref") for family, route in routes),
         "rules": sorted(rules),
         "forwarding": run("sysctl", "-a", "-r", r"net.ipv4.conf.*\.forwarding", netns=netns).splitlines(),
         "nft": run("nft", "list", "ruleset", netns=netns).splitlines(),
