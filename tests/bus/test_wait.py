@@ -39,12 +39,12 @@ def test_a_handshake_is_the_first_datagram_of_a_peer(lab):
 
 
 def test_in_vain_is_exit_code_7_with_where_the_tunnel_is(lab):
-    code, out, err = ended(vpnctl(lab, "wait", "lab", "--timeout", "1"))
-    assert (code, out) == (7, "") and "lab: not within 1 s that it is running; stopped" in err
+    code, out, err = ended(vpnctl(lab, "wait", "lab", "--timeout", "3"))
+    assert (code, out) == (7, "") and "lab: not within 3 s that it is running; stopped" in err
     assert "Start it: vpnctl start lab" in err
     lab.client.start("lab")
-    code, _, err = ended(vpnctl(lab, "wait", "lab", "--for", "traffic", "--timeout", "1"))
-    assert code == 7 and "not within 1 s that packets pass both ways; running, unknown: no packet came from peer" in err
+    code, _, err = ended(vpnctl(lab, "wait", "lab", "--for", "traffic", "--timeout", "3"))
+    assert code == 7 and "not within 3 s that packets pass both ways; running, unknown: no packet came from peer" in err
 
 
 def test_an_unknown_name_and_a_wrong_word_end_at_once(lab):
@@ -82,7 +82,7 @@ def test_it_waits_as_long_as_a_start_that_waits_for_its_peer(world):
     world.profile("lab", lab_profile().replace('encryption = "none"', 'encryption = "none"\nready-when = "handshake"'))
     with world.new_client() as caller:
         serial = caller.send(caller.MANAGER, "Start", "sa{sv}", "lab", {})
-        code, _, err = ended(vpnctl(world, "wait", "lab", "--timeout", "2"))
+        code, _, err = ended(vpnctl(world, "wait", "lab", "--timeout", "3"))
         assert code == 7 and "starting" in err
         wait_waiting(world)
         speak()

@@ -3,7 +3,7 @@
 function(vpntun_black_box_test name file)
   cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "" ${ARGN})
   if(NOT TEST_TIMEOUT)
-    set(TEST_TIMEOUT 600)
+    set(TEST_TIMEOUT 1500)
   endif()
   add_test(NAME ${name}
     COMMAND ${PROJECT_SOURCE_DIR}/tests/harness/isolated

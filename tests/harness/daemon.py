@@ -74,7 +74,7 @@ class Manager:
         return pids
 
     def end_sessions(self):
-        for with_signal, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        for with_signal, seconds in ((signal.SIGTERM, 30), (signal.SIGKILL, 30)):
             for pid in self.session_pids():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, with_signal)

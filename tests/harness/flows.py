@@ -9,7 +9,7 @@ FIRST_PORT = 7100
 PAYLOAD = 400  # bytes
 BUFFER = 4 << 20  # bytes, of each socket
 UNDER_WAY = 200  # datagrams
-LOST = 5  # seconds without one more
+LOST = 20  # seconds without one more
 SO_RCVBUFFORCE = 33
 
 

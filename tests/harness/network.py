@@ -175,10 +175,10 @@ def process(*command, netns=None, log=None, **options):
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
             try:
-                child.wait(5)
+                child.wait(30)
             except subprocess.TimeoutExpired:
                 child.kill()
-                child.wait(5)
+                child.wait()
 
 
 def resident_bytes(pid):

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from harness.bus import plain  # noqa: E402
 from harness.daemon import World  # noqa: E402
-from harness.network import Network, pings  # noqa: E402
+from harness.network import Network, pings, udp_socket  # noqa: E402
 from harness.profile import peer, profile  # noqa: E402
 from harness.waiting import wait_for  # noqa: E402
 
@@ -39,6 +39,13 @@ class Tunnels(World):
     def drops(self, tunnel):
         """{reason: (packets, last offender)}"""
         return {drop["reason"]: (drop["packets"], drop["last"]) for drop in self.client.status(tunnel)["drops"]}
+
+    def wait_drop(self, tunnel, reason, last=""):
+        """The last offender of a drop for that reason, once it is one with these words."""
+        def offender():
+            shown = self.drops(tunnel).get(reason)
+            return shown and last in shown[1] and shown[1]
+        return wait_for(offender, f"{tunnel} drops {last or 'a packet'} as {reason}")
 
     def wait_endpoint(self, tunnel, name, endpoint):
         wait_for(lambda: self.peer(tunnel, name)["endpoint"] == endpoint, f"{name} of {tunnel} is at {endpoint}")
@@ -76,6 +83,11 @@ def server_profile(**changes):
     settings = dict(name="tun0", address=["192.168.53.98/24", "fd53::98/64"], listen_port=PORT, netns="server",
                     peers=[peer("u", "192.168.53.99/32", "fd53::99/128")])
     return profile(**{**settings, **changes})
+
+
+def port_of(netns, endpoint):
+    """A socket there, so that the kernel cannot give the port to whoever comes next."""
+    return udp_socket(netns, "0.0.0.0", int(endpoint.rpartition(":")[2]))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import os
 import sys
 
 import pytest
-from conftest import PORT, client_profile, server_profile
+from conftest import PORT, client_profile, port_of, server_profile
 
 from harness.host import run
 from harness.network import answered, ping, pings, process, tcp_connect, tcp_listener, udp_socket
@@ -73,7 +73,7 @@ def test_our_server_and_the_naive_client(pair, tunnels, kind):
         assert client.poll() is None
         assert tunnels.peer("server", "u")["endpoint"].startswith("10.0.2.7:")
     first = tunnels.peer("server", "u")["endpoint"]
-    with naive("client", kind, "u"):
+    with port_of("u", first), naive("client", kind, "u"):
         wait_interface("u")
         assert pings("u", "192.168.53.98"), "the second run has another port, and with TAP another MAC"
         assert tunnels.peer("server", "u")["endpoint"] != first

@@ -2,7 +2,7 @@
 import socket
 
 import pytest
-from conftest import PORT, client_profile, server_profile
+from conftest import PORT, client_profile, port_of, server_profile
 
 from harness.host import run
 from harness.network import answered, inside, ping, pings
@@ -39,7 +39,8 @@ def test_a_client_started_again_is_found_again_although_nothing_of_it_is_as_befo
     assert pings("u", "192.168.53.98")
     before = tunnels.peer("server", "u")["endpoint"], neighbour("server", "192.168.53.99")
     tunnels.client.stop("lab")
-    tunnels.client.start("lab")
+    with port_of("u", before[0]):
+        tunnels.client.start("lab")
     assert pings("u", "192.168.53.98")
     after = tunnels.peer("server", "u")["endpoint"], neighbour("server", "192.168.53.99")
     assert before[0] != after[0] and before[1] != after[1]

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import socket
+import stat
 import subprocess
 import threading
 
@@ -245,9 +246,13 @@ def copy_of_udp_socket(pid, port):
     """A copy of a socket of another process, as one that keeps descriptors has it."""
     getfd, whole = 438, os.pidfd_open(pid)
     for number in map(int, os.listdir(f"/proc/{pid}/fd")):
-        if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+        copied = ctypes.CDLL(None, use_errno=True).syscall(getfd, whole, number, 0)
+        if copied < 0:  # it was there for a moment only
             continue
-        copy = socket.socket(fileno=ctypes.CDLL(None, use_errno=True).syscall(getfd, whole, number, 0))
+        if not stat.S_ISSOCK(os.fstat(copied).st_mode):
+            os.close(copied)
+            continue
+        copy = socket.socket(fileno=copied)
         if copy.type == socket.SOCK_DGRAM and copy.family == socket.AF_INET6 and copy.getsockname()[1] == port:
             os.close(whole)
             return copy
