@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "os/link.h"
-#include "os/nft.h"
 #include "session/kill_switch.h"
 #include "session/policy_routing.h"
 
@@ -192,6 +191,21 @@ std::vector<std::string> InterfaceSwitch::off() const {
   return names;
 }
 
+std::string put_back(const Namespaces& namespaces, os::NftTable table, const std::string& tunnel,
+                     const std::function<void()>& install) noexcept {
+  try {
+    namespaces.at_interface([&] {
+      if (os::table_installed(table, tunnel)) return;
+      install();
+      log::warning("somebody removed the nftables table {}; it is put back",
+                   os::table_name(table, tunnel));
+    });
+    return {};
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
 Masquerade::Masquerade(const Namespaces& namespaces, std::string tunnel,
                        const std::string& interface, bool wanted)
     : namespaces_(namespaces), tunnel_(std::move(tunnel)), interface_(interface) {
@@ -215,16 +229,8 @@ void Masquerade::replace(bool wanted) {
 
 void Masquerade::look() noexcept {
   if (!installed_) return;
-  try {
-    namespaces_.at_interface([&] {
-      if (os::table_installed(os::NftTable::kMasquerade, tunnel_)) return;
-      os::install_masquerade(tunnel_, interface_);
-      log::warning("somebody removed the rules of masquerading; they are put back");
-    });
-    failure_.clear();
-  } catch (const std::exception& error) {
-    failure_ = error.what();
-  }
+  failure_ = put_back(namespaces_, os::NftTable::kMasquerade, tunnel_,
+                      [this] { os::install_masquerade(tunnel_, interface_); });
 }
 
 Masquerade::~Masquerade() {

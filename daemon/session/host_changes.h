@@ -3,6 +3,7 @@
 // the interface. Thread: control.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "config/profile.h"
 #include "os/netlink.h"
 #include "os/netns.h"
+#include "os/nft.h"
 #include "session/resolver.h"
 
 namespace vpntun::session {
@@ -118,6 +120,11 @@ class Forwarding : public InterfaceSwitch {
              const std::vector<std::string>& interfaces)
       : InterfaceSwitch(kForwarding, netlink, std::move(tunnel), interfaces) {}
 };
+
+// Installs a table again that somebody removed where the interface lives. Returns why that cannot
+// be looked after; empty: the table is there.
+std::string put_back(const Namespaces& namespaces, os::NftTable table, const std::string& tunnel,
+                     const std::function<void()>& install) noexcept;
 
 class Masquerade {
  public:

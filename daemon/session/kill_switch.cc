@@ -73,15 +73,8 @@ void KillSwitch::replace(const HostConfig& wanted) {
 
 void KillSwitch::look() noexcept {
   if (mode_ == config::KillSwitch::kOff) return;
-  try {
-    if (!is_installed()) {
-      install();
-      log::warning("somebody removed the rules of the kill switch; they are put back");
-    }
-    failure_.clear();
-  } catch (const std::exception& error) {
-    failure_ = error.what();
-  }
+  failure_ =
+      put_back(namespaces_, kTable, tunnel_, [this] { os::install_kill_switch(tunnel_, rules_); });
 }
 
 bool KillSwitch::is_installed() const {

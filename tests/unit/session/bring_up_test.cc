@@ -202,6 +202,18 @@ TEST_F(BringUp, MasqueradesInATableOfItsOwn) {
   EXPECT_FALSE(installed());
 }
 
+TEST_F(BringUp, PutsTheTableBackThatSomebodyRemoved) {
+  auto profile = client_profile();
+  profile.routing.masquerade = true;
+  const HostedSession session(host_, loop_, profile);
+  ASSERT_TRUE(host_.at(
+      [](os::NetlinkSocket&) { return os::remove_table(os::NftTable::kMasquerade, "lab"); }));
+  EXPECT_TRUE(run_until(loop_, [&] {
+    return host_.at(
+        [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); });
+  }));
+}
+
 TEST_F(BringUp, SweepsTheTableACrashLeft) {
   host_.at([](os::NetlinkSocket&) { os::install_masquerade("lab", "tun0"); });
   const HostedSession session(host_, loop_, client_profile());
