@@ -139,7 +139,7 @@ class Machine:
         """As `systemctl reboot`; the files stay, everything else is new. Wires are made again by after_boot."""
         host_run("ip", "netns", "delete", self.name)
         self.run("systemctl reboot", check=False)
-        status = self.nspawn.wait(30)
+        status = self.nspawn.wait(120)
         assert status == REBOOT_STATUS, f"{self.name} did not reboot: status {status}\n{self.console_text()}"
         _remove_cgroup(self.cgroup)
         self._boot()

@@ -61,7 +61,7 @@ def test_a_start_may_wait_for_the_peer(tunnel):
 def test_a_start_that_hears_nobody_fails_in_time_with_the_reason(tunnel):
     u = tunnel.u
     u.profile(CLIENT, example(CLIENT).replace('encryption = "none"', 'encryption = "none"\nready-when = "handshake"'))
-    u.drop_in(UNIT, "TimeoutStartSec=2\nRestart=no")
+    u.drop_in(UNIT, "TimeoutStartSec=5\nRestart=no")
     failed = u.vpnctl("start", CLIENT, check=False)
     assert failed.returncode == 7 and "no peer was heard yet" in failed.stderr
     wait_for(lambda: "tun0" not in u.out("ls /sys/class/net"), "nothing of it is left")

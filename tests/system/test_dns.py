@@ -61,7 +61,8 @@ def test_nothing_of_it_stays_after_a_stop_and_resolv_conf_is_never_touched(named
     link = u.out("stat -c '%N %i %Y' /etc/resolv.conf")
     named.u.systemctl("stop", UNIT)
     assert u.out("stat -c '%N %i %Y' /etc/resolv.conf") == link
-    assert V not in u.out("resolvectl status") and "corp.example" not in u.out("resolvectl status")
+    wait_for(lambda: V not in u.out("resolvectl status") and "corp.example" not in u.out("resolvectl status"),
+             "resolved has forgotten it")
 
 
 def test_it_is_told_again_after_resolved_was_restarted(named):

@@ -107,17 +107,19 @@ def test_a_flood_is_a_few_lines_and_the_rest_is_counted(running):
     send(running, "10.9.9.9", 500)  # each is discarded
     wait_for(lambda: sum(drop["packets"] for drop in running.status("home")["drops"]) >= 400, "they are discarded")
     assert len(lines(running)) == before
-    for _ in range(10):  # the peer moves
+    for move in range(6):
         place = peer_u(running)["endpoint"]
         send(running, "192.168.53.99")
         wait_for(lambda place=place: peer_u(running)["endpoint"] != place, "the peer has moved")
-        time.sleep(0.2)  # moves within one look of the session at its peers are one
+        if move < 3:  # moves within one look of the session at its peers are one
+            wait_for(lambda move=move: len(with_event(running, "endpoint-moved")) > move, "so the journal says")
+        time.sleep(0.2)
     running.systemctl("stop", UNIT)
     moved = wait_for(lambda: [line for line in with_event(running, "endpoint-moved") if "VPNTUN_REPEATED" in line] and
                      with_event(running, "endpoint-moved"), "what was folded comes out at the end")
     assert len(moved) == 4
     folded = int(moved[-1]["VPNTUN_REPEATED"])
-    assert 1 <= folded <= 7 and f"(repeated {folded} time" in moved[-1]["MESSAGE"]
+    assert 1 <= folded <= 3 and f"(repeated {folded} time" in moved[-1]["MESSAGE"]
 
 
 def peer_u(machine):
@@ -149,10 +151,13 @@ def test_systemctl_sets_the_level_of_both_units(running):
 
 
 def test_logs_shows_the_session_systemd_and_the_manager(running):
-    shown = wait_for(lambda: [text for text in [running.vpnctl("logs", "home", "-n", "6").stdout] if "home0 is up" in text],
-                     "logs has the start")[0]
+    def logs():
+        text = running.vpnctl("logs", "home", "-n", "6").stdout
+        return text if "home0 is up" in text and "systemd[1]: Started" in text else None
+
+    shown = wait_for(logs, "logs has the start")
     assert re.search(r"^\w{3} \d\d [\d:]{8} vpntund\[\d+\]: home0 is up: ", shown, re.M)
-    assert "systemd[1]: Started" in shown
+    wait_for(lambda: "tunnel home: running" in running.vpnctl("logs", "home", "--since", "1d").stdout, "the manager's too")
     everything = [json.loads(line) for line in running.vpnctl("logs", "home", "--since", "1d", "--json").stdout.splitlines()]
     assert {"up", "tunnel-changed"} <= {line.get("event") for line in everything}
     assert len(running.vpnctl("logs", "home", "-n", "2").stdout.splitlines()) == 2

@@ -159,8 +159,12 @@ def test_a_stored_socket_that_no_longer_fits_is_dropped_and_said(running):
         assert re.fullmatch(rf'stored descriptor "udp" is dropped: it is bound to \S+:{port}, not to port 9191',
                             dropped["MESSAGE"])
         assert machine.status(CLIENT)["listen-port"] == 9191
-        ports = {int(line.split()[3].rpartition(":")[2]) for line in machine.out("ss -Hlun").splitlines()}
-        assert 9191 in ports and port not in ports, "nobody keeps the old one"
+
+        def ports():
+            return {int(line.split()[3].rpartition(":")[2]) for line in machine.out("ss -Hlun").splitlines()}
+
+        assert 9191 in ports()
+        wait_for(lambda: port not in ports(), "nobody keeps the old one")
         assert interface("u") == before, "the interface goes on"
         pings("u", V)
         learned, = running.server.status(SERVER)["peers"]

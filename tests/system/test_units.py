@@ -10,6 +10,11 @@ def assert_both_say(machine, active, state):
     assert ("home0" in machine.out("ls /sys/class/net")) == (state == "running")
 
 
+def pid_that_both_say(machine):
+    """The manager hears of a new session a moment after systemd."""
+    return wait_for(lambda: (pid := machine.main_pid(UNIT)) == machine.status("home")["pid"] and pid, "one process is both's")
+
+
 def test_the_manager_is_started_by_the_first_question(machine):
     machine.systemctl("stop", MANAGER_UNIT)
     assert machine.active_state(MANAGER_UNIT) == "inactive"
@@ -21,11 +26,10 @@ def test_what_systemctl_does_vpnctl_sees(home):
     assert_both_say(home, "inactive", "stopped")
     home.systemctl("start", UNIT)
     assert_both_say(home, "active", "running")
-    assert home.status("home")["pid"] == home.main_pid(UNIT)
-    before = home.main_pid(UNIT)
+    before = pid_that_both_say(home)
     home.systemctl("restart", UNIT)
     assert_both_say(home, "active", "running")
-    assert home.status("home")["pid"] == home.main_pid(UNIT) != before
+    assert pid_that_both_say(home) != before
     home.systemctl("stop", UNIT)
     assert_both_say(home, "inactive", "stopped")
 
@@ -111,7 +115,7 @@ def test_a_failing_start_fails_the_unit_and_says_why_everywhere(home):
     assert home.active_state(UNIT) == "failed"
     assert "192.168.53.999" in home.systemctl("status", "--full", UNIT, check=False).stdout
     assert "192.168.53.999" in said_about(home, "home")
-    assert home.status("home")["state"] == "failed"
+    wait_for(lambda: home.status("home")["state"] == "failed", "so does vpnctl")
     done = home.vpnctl("start", "home", check=False)
     assert done.returncode == 1 and "192.168.53.999" in done.stderr
     home.profile("home", HOME)

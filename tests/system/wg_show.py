@@ -28,7 +28,7 @@ def agreed(machine, tunnel, interface):
         of_wg, of_vpnctl = peers_of_wg(machine, interface), peers_of_vpnctl(machine, tunnel)
         return of_wg if of_wg == of_vpnctl else None
     peers = wait_for(same, f"wg and vpnctl agree about {tunnel}:\n{machine.out(['wg', 'show', interface, 'dump'])}\n"
-                     f"{peers_of_vpnctl(machine, tunnel)}", 10, 0.2)
+                     f"{peers_of_vpnctl(machine, tunnel)}", interval=0.2)
     header = machine.out(["wg", "show", interface, "dump"]).splitlines()[0].split("\t")
     status = machine.status(tunnel)
     assert header[1] == status["public-key"] and int(header[2]) == status["listen-port"]
