@@ -62,12 +62,16 @@ auto adopt(const std::string& name, std::vector<UniqueFd>& left, std::size_t wan
   }
 }
 
-// Of a port that was an earlier session's: the store may let go of its sockets a moment later
-// (systemd closes them in a thread of its own).
+// Of a port that was an earlier session's the store may let go a moment later: systemd closes what
+// it kept in a thread of its own. Also after a stop, when nobody knows whose it was.
+constexpr std::chrono::milliseconds kUntilDropped{3000};
+constexpr std::chrono::milliseconds kUntilStopped{1000};
+
 std::vector<os::UdpSocket> bind_when_free(std::uint16_t port, std::size_t count,
-                                          const os::UdpOptions& options) {
-  constexpr auto kPause = std::chrono::milliseconds(20);
-  for (auto left = std::chrono::milliseconds(3000);; left -= kPause) {
+                                          const os::UdpOptions& options,
+                                          std::chrono::milliseconds left) {
+  constexpr std::chrono::milliseconds kPause{20};
+  for (;; left -= kPause) {
     try {
       return os::UdpSocket::bind_group(port, count, options);
     } catch (const Error& error) {
@@ -118,8 +122,7 @@ std::vector<os::UdpSocket> Handover::sockets(const config::Profile& profile, std
   if (!adopted) {
     const bool dropped = !std::exchange(left, {}).empty();
     if (dropped) store_.remove({kSocket});
-    sockets = dropped ? bind_when_free(port, count, options)
-                      : os::UdpSocket::bind_group(port, count, options);
+    sockets = bind_when_free(port, count, options, dropped ? kUntilDropped : kUntilStopped);
   }
   sockets_ = copies_of(*sockets);
   if (!adopted) store_.put(kSocket, numbers_of(sockets_), FdStore::Evicted::kNever);

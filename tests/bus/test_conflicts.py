@@ -1,5 +1,6 @@
 """A start that fails half-way has a named error, a state with a reason, and leaves the host as it was."""
 import socket
+import threading
 
 import pytest
 from conftest import lab_profile
@@ -34,6 +35,16 @@ def test_a_udp_port_that_is_taken(lab):
         four.bind(("0.0.0.0", 9090))
         assert fails_to_start(lab, "org.vpntun1.Error.AddressInUse", "9090") == "address-in-use"
     lab.client.start("lab")
+
+
+def test_a_udp_port_that_is_let_go_of_a_moment_later(lab):
+    """As systemd does with what it kept for a session that was stopped."""
+    kept = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    kept.bind(("0.0.0.0", 9090))
+    letting_go = threading.Timer(0.1, kept.close)
+    letting_go.start()
+    lab.client.start("lab")
+    letting_go.join()
 
 
 def test_an_address_that_is_taken(lab):
