@@ -2,8 +2,11 @@
 // network would be.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,6 +33,20 @@ inline std::pair<UniqueFd, UniqueFd> wire() {
   int ends[2];
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// Nothing more can be sent before somebody reads (sock_alloc_send_pskb() in net/core/sock.c).
+inline bool is_full(const UniqueFd& socket) {
+  int waiting = 0;
+  int room = 0;
+  socklen_t size = sizeof room;
+  EXPECT_EQ(::ioctl(socket.get(), SIOCOUTQ, &waiting), 0);
+  EXPECT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &room, &size), 0);
+  return waiting >= room;
+}
+
+inline UniqueFd one_more(const UniqueFd& fd) {
+  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
 }
 
 // What is there, as views of `memory`, each from `remote`.

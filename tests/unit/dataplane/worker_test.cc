@@ -32,6 +32,7 @@ struct Pair : ::testing::Test {
     auto [left_outside, right_outside] = wire();
     left_end = std::move(left_kernel);
     right_end = std::move(right_kernel);
+    left_to_right = one_more(left_outside);
     left = std::make_unique<Workers>(
         only(ports(std::move(left_inside), std::move(left_outside), "10.0.2.8:9090")),
         WorkerOptions{});
@@ -68,6 +69,7 @@ struct Pair : ::testing::Test {
   const Bytes there = ip_packet("10.1.0.1", "10.1.0.2");
   const Bytes back = ip_packet("10.1.0.2", "10.1.0.1");
   UniqueFd left_end, right_end;  // where the kernel's network stack would be
+  UniqueFd left_to_right;        // the outside of the left, to be looked at
   std::unique_ptr<Workers> left, right;
 };
 
@@ -158,15 +160,9 @@ TEST_F(Pair, ManyPacketsWhileEverybodyAsksAndChanges) {
 TEST_F(Pair, BlockedOutsideWaitsWithoutSpinningAndLosesNothing) {
   right->stop();  // nobody reads the outside any more
   std::size_t written = 0;
-  while (::send(left_end.get(), there.data(), there.size(), MSG_NOSIGNAL) > 0) {
-    ++written;
-    if (written % 16 == 0) std::this_thread::sleep_for(100us);
-  }
-  ASSERT_TRUE(eventually([&] {  // the worker has read what it will read
+  ASSERT_TRUE(eventually([&] {
     while (::send(left_end.get(), there.data(), there.size(), MSG_NOSIGNAL) > 0) ++written;
-    const auto before = left->snapshot().traffic.tx_packets;
-    std::this_thread::sleep_for(50ms);
-    return left->snapshot().traffic.tx_packets == before;
+    return is_full(left_to_right);
   }));
   rusage before{};
   rusage after{};

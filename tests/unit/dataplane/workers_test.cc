@@ -43,6 +43,7 @@ class SeveralWorkers : public ::testing::Test {
       auto [right_kernel, right_inside] = wire();
       auto [left_outside, right_outside] = wire();
       left_end[i] = std::move(left_kernel);
+      left_to_right[i] = one_more(left_outside);
       right_end[i] = std::move(right_kernel);
       left_ports.push_back(ports(std::move(left_inside), std::move(left_outside), "10.0.2.8:9090"));
       right_ports.push_back(ports(std::move(right_inside), std::move(right_outside), "10.0.2.7:1"));
@@ -125,6 +126,7 @@ class SeveralWorkers : public ::testing::Test {
   const crypto::SecretKey left_key = crypto::SecretKey::generate_private();
   const crypto::SecretKey right_key = crypto::SecretKey::generate_private();
   std::array<UniqueFd, kThreads> left_end, right_end;  // where the kernel's network stacks would be
+  std::array<UniqueFd, kThreads> left_to_right;        // the outsides of the left, to be looked at
   std::vector<PeerConfig> left_peers, right_peers;
   std::optional<Workers> left, right;
 
@@ -158,11 +160,9 @@ TEST_F(SeveralWorkers, APacketThatWaitsForRoomStaysItsPeersWhenOthersCome) {
       if (::send(left_end[kBlocked].get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0) return;
     }
   };
-  ASSERT_TRUE(eventually([&] {  // the worker has read what it will read
+  ASSERT_TRUE(eventually([&] {
     write_what_fits();
-    const auto before = left->snapshot().traffic.tx_packets;
-    std::this_thread::sleep_for(50ms);
-    return before > 0 && left->snapshot().traffic.tx_packets == before;
+    return is_full(left_to_right[kBlocked]);
   }));
   left->set_peers({stranger(), left_peers[0]});
   right->start();
