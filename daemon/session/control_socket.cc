@@ -110,14 +110,15 @@ class ControlSocket::Connection {
     const ssize_t got = ::recv(fd_.get(), piece.data(), piece.size(), 0);
     if (got < 0) return errno == EAGAIN || errno == EINTR;
     if (got == 0) return false;
+    const std::size_t known = received_.size();
     append_wiping(received_, {piece.data(), static_cast<std::size_t>(got)});
     crypto::wipe({reinterpret_cast<std::uint8_t*>(piece.data()), static_cast<std::size_t>(got)});
-    return too_large_ ? discard() : answer_next();
+    return too_large_ ? discard() : answer_next(known);
   }
 
-  // Nothing more is read before the answer is sent.
-  bool answer_next() {
-    const std::optional<std::size_t> size = uapi::request_size(received_);
+  // Nothing more is read before the answer is sent. known: as of uapi::request_size().
+  bool answer_next(std::size_t known = 0) {
+    const std::optional<std::size_t> size = uapi::request_size(received_, known);
     if (!size) return false;
     if (*size == 0 && received_.size() <= uapi::kLargestRequest) return true;
     // Its sender waits until all of it is taken, so the rest is too, and the answer is the last.

@@ -186,11 +186,11 @@ std::size_t most_bytes(const config::Profile& profile) {
 
 }  // namespace
 
-std::optional<std::size_t> request_size(std::string_view received) noexcept {
+std::optional<std::size_t> request_size(std::string_view received, std::size_t known) noexcept {
   const std::string_view first = received.substr(0, kGet.size());
   if (first != kGet.substr(0, first.size()) && first != kSet.substr(0, first.size()))
     return std::nullopt;
-  const std::size_t end = received.find("\n\n");
+  const std::size_t end = received.find("\n\n", known - std::min<std::size_t>(known, 1));
   return end == std::string_view::npos ? 0 : end + 2;
 }
 

@@ -60,8 +60,9 @@ struct Refusal {
 using Request = std::variant<GetRequest, SetRequest, Refusal>;
 
 // Bytes of the request that `received` begins with, its empty line included; 0: not all of it is
-// there. nullopt: no request of this protocol begins so.
-std::optional<std::size_t> request_size(std::string_view received) noexcept;
+// there. nullopt: no request of this protocol begins so. known: so many bytes were there at an
+// earlier look that found no end.
+std::optional<std::size_t> request_size(std::string_view received, std::size_t known = 0) noexcept;
 
 // One whole request. EPROTO: a line is no key with a value; EINVAL: an unknown key, or a value that
 // is none.

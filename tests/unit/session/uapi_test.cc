@@ -177,6 +177,7 @@ TEST(Uapi, FindsTheEndOfARequest) {
   EXPECT_EQ(request_size("set=1\nfwmark=1\n"), 0u);
   EXPECT_EQ(request_size("set=1\nfwmark=1\n\nget"), 16u);
   EXPECT_EQ(request_size("get=1\n\nget=1\n\n"), 7u);
+  EXPECT_EQ(request_size("set=1\nfwmark=1\n\n", 15), 16u) << "the end began at the look before";
   EXPECT_EQ(request_size("get=2"), std::nullopt);
   EXPECT_EQ(request_size("GET / HTTP/1.0\n"), std::nullopt);
   EXPECT_EQ(request_size("\n\n"), std::nullopt);
