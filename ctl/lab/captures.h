@@ -73,8 +73,11 @@ class Captures {
   void take();
   std::vector<int> fds() const;
 
-  // A place in the capture: later searches can begin there.
-  std::size_t mark() const noexcept { return seen_.size(); }
+  // A place in the capture, behind all that passed until now: later searches can begin there.
+  std::size_t mark() {
+    take();
+    return seen_.size();
+  }
   // The first match; nullptr: none. Valid until the next take().
   const Seen* find(Host host, std::string_view interface, Way way, const Pattern& pattern,
                    std::size_t from = 0) const;

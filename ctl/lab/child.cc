@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +37,24 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return all;
 }
 
+pid_t fork_for(const Program& program) {
+  if (!program.alone) return ::fork();
+  return static_cast<pid_t>(
+      ::syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, nullptr, nullptr, nullptr, 0));
+}
+
+// The first process of a PID namespace is no place for a program: the kernel keeps signals from it.
+// In it, returns in a process for the program; the first one reaps, and ends as the program does.
+bool leave_first_process(int report) {
+  const pid_t program = ::fork();
+  if (program <= 0) return program == 0;
+  ::close(report);
+  int status = 0;
+  pid_t ended = 0;
+  while (ended != program) ended = ::waitpid(-1, &status, 0);
+  ::_exit(exit_code_of(status));
+}
+
 // In the child: only async-signal-safe calls.
 [[noreturn]] void run_in_child(const Program& program, char** arguments, char** environment,
                                int null_fd, int report) {
@@ -51,6 +70,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
             ::dup2(program.output, STDERR_FILENO) >= 0;
   }
   for (const int fd : program.keep) ready = ready && ::fcntl(fd, F_SETFD, 0) == 0;
+  ready = ready && (!program.alone || leave_first_process(report));
   if (ready) ::execvpe(arguments[0], arguments, environment);
   const int error_number = errno;
   [[maybe_unused]] const auto written = ::write(report, &error_number, sizeof(error_number));
@@ -72,7 +92,7 @@ Child Child::start(const Program& program) {
   const std::vector<char*> environment = pointers(environment_texts);
   const UniqueFd null_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   Pipe report = Pipe::make();
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_for(program);
   if (pid < 0) throw_errno(errno, "fork");
   if (pid == 0) {
     run_in_child(program, const_cast<char**>(arguments.data()),

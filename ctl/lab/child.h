@@ -22,6 +22,7 @@ struct Program {
   int output = -1;        // stdout and stderr; -1: ours
   int input = -1;         // stdin; -1: /dev/null
   std::vector<int> keep;  // descriptors that stay open in it
+  bool alone = false;     // in a PID namespace of its own: all that it started ends with it
 };
 
 class Child {

@@ -30,7 +30,7 @@
 namespace vpntun::lab {
 namespace {
 
-constexpr Duration kReadyWithin = std::chrono::seconds(20);
+constexpr Duration kReadyWithin = std::chrono::seconds(60);
 
 std::string bus_configuration(const std::string& socket) {
   return fmt::format(

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,12 @@ int number_before(const std::string& text, std::string_view mark) {
   std::size_t begin = at;
   while (begin > 0 && std::isdigit(static_cast<unsigned char>(text[begin - 1])) != 0) --begin;
   return std::atoi(text.c_str() + begin);
+}
+
+int answers_in(const std::string& text) {
+  int all = 0;
+  for (std::size_t at = 0; (at = text.find("ttl=", at)) != std::string::npos; ++at) ++all;
+  return all;
 }
 
 // Without the empty lines and the "---" line.
@@ -91,11 +98,13 @@ void Stage::turn(Duration at_most) {
 
 bool Stage::comes(const std::function<bool()>& seen, Duration within) {
   const Instant deadline = BootClock::now() + within;
-  while (!seen()) {
-    if (BootClock::now() > deadline) return false;
+  for (;;) {
+    // Before the look: we may have been asleep, the machine with us, and what was awaited came.
+    const bool is_last = BootClock::now() > deadline;
+    if (seen()) return true;
+    if (is_last) return false;
     turn(std::chrono::milliseconds(20));
   }
-  return true;
 }
 
 void Stage::wait_until(std::string_view what, const std::function<bool()>& seen, Duration within) {
@@ -130,10 +139,21 @@ Seen Stage::observe_packet(const std::string& what, Host host, std::string_view 
 }
 
 Running Stage::start(const std::vector<std::string>& arguments, std::optional<Host> host) {
-  Pipe pipe = Pipe::make();
-  ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
   Program program;
   program.arguments = arguments;
+  return start(std::move(program), host);
+}
+
+Running Stage::start_shell(const std::string& command, Host host) {
+  Program program;
+  program.arguments = {"/bin/sh", "-c", "exec " + command};
+  program.alone = true;
+  return start(std::move(program), host);
+}
+
+Running Stage::start(Program program, std::optional<Host> host) {
+  Pipe pipe = Pipe::make();
+  ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
   program.environment = lab_environment(folder_, state_, host ? name_of(*host) : "");
   program.environment["LC_ALL"] = "C";
   program.output = pipe.write.get();
@@ -158,20 +178,40 @@ Output Stage::vpnctl(std::vector<std::string> arguments) {
   return run(arguments);
 }
 
-Ping Stage::ping(Host from, std::string_view to, int count) {
-  const Output output = run(
-      {"ping", "-n", "-c", std::to_string(count), "-i", "0.2", "-W", "1", std::string(to)}, from);
+Ping Stage::told(Host from, const std::string& what, const std::string& output) {
   Ping ping;
-  ping.sent = number_before(output.text, " packets transmitted");
-  ping.received = number_before(output.text, " received");
-  ping.ttl = number_behind(output.text, "ttl=");
-  ping.text = shortened(output.text);
-  story_.show(fmt::format("{}$ ping {}\n{}", name_of(from), to, ping.text));
+  ping.sent = number_before(output, " packets transmitted");
+  ping.received = number_before(output, " received");
+  ping.ttl = number_behind(output, "ttl=");
+  ping.text = shortened(output);
+  story_.show(fmt::format("{}$ ping {}\n{}", name_of(from), what, ping.text));
   return ping;
 }
 
-Running Stage::start_ping(Host from, std::string_view to) {
-  return start({"ping", "-n", "-i", "0.2", std::string(to)}, from);
+Ping Stage::ping_in_vain(Host from, std::string_view to, int count) {
+  const Output output = run(
+      {"ping", "-n", "-c", std::to_string(count), "-i", "0.2", "-W", "1", std::string(to)}, from);
+  return told(from, std::string(to), output.text);
+}
+
+Ping Stage::observe_answer(const std::string& what, Host from, std::string_view to, int count,
+                           const std::string& pattern) {
+  Running pings = start_ping(from, to, pattern);
+  const auto is_done = [&] { return answers_in(pings.text()) >= count || pings.ended(); };
+  comes(is_done, kProgramWithin);
+  pings.child().signal(SIGINT);  // it sums up
+  wait_until("ping ends", [&] { return pings.ended(); });
+  Ping answered =
+      told(from, (pattern.empty() ? "" : "-p " + pattern + " ") + std::string(to), pings.text());
+  require(what, answered.received > 0);
+  return answered;
+}
+
+Running Stage::start_ping(Host from, std::string_view to, const std::string& pattern) {
+  std::vector<std::string> command = {"ping", "-n", "-i", "0.2"};
+  if (!pattern.empty()) command.insert(command.end(), {"-p", pattern});
+  command.emplace_back(to);
+  return start(command, from);
 }
 
 void Stage::start_tunnel(const std::string& name) {

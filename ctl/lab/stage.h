@@ -85,9 +85,9 @@ class Stage {
   bool comes(const std::function<bool()>& seen, Duration within);
   // Observations. A deadline is generous: it says "never", not "slow". Throw Missing WHAT.
   void wait_until(std::string_view what, const std::function<bool()>& seen,
-                  Duration within = std::chrono::seconds(20));
+                  Duration within = std::chrono::seconds(60));
   void observe(const std::string& what, const std::function<bool()>& seen,
-               Duration within = std::chrono::seconds(20));
+               Duration within = std::chrono::seconds(60));
   void require(const std::string& what, bool seen);
   // Reads captures and services for that long: to show that something does NOT come.
   void linger(Duration time);
@@ -98,10 +98,17 @@ class Stage {
   // Programs.
   Output run(const std::vector<std::string>& arguments, std::optional<Host> host = {});
   Running start(const std::vector<std::string>& arguments, std::optional<Host> host = {});
+  // A learner's program, a line for sh. What it starts itself ends with the handle, too.
+  Running start_shell(const std::string& command, Host host);
   Output vpnctl(std::vector<std::string> arguments);
-  Ping ping(Host from, std::string_view to, int count = 2);
+  // Of no answer, it waits a second for the last one.
+  Ping ping_in_vain(Host from, std::string_view to, int count = 2);
+  // Asks until `count` answers came; pattern: what the packets repeat (ping -p). Throws Missing
+  // WHAT when none does.
+  Ping observe_answer(const std::string& what, Host from, std::string_view to, int count = 2,
+                      const std::string& pattern = {});
   // A ping that goes on, once in 200 ms.
-  Running start_ping(Host from, std::string_view to);
+  Running start_ping(Host from, std::string_view to, const std::string& pattern = {});
   void start_tunnel(const std::string& name);  // and captures on its interface
   void stop_tunnel(const std::string& name);
   void configure(const ClientProfile& profile);
@@ -133,6 +140,8 @@ class Stage {
 
  private:
   void turn(Duration at_most);
+  Running start(Program program, std::optional<Host> host);
+  Ping told(Host from, const std::string& what, const std::string& output);
 
   Folder folder_;
   LabState state_;

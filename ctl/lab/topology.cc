@@ -1,9 +1,17 @@
 #include "ctl/lab/topology.h"
 
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/time.h"
+#include "base/unique_fd.h"
 #include "ctl/lab/folder.h"
 #include "os/address.h"
 #include "os/link.h"
@@ -44,6 +52,22 @@ void configure(const InterfacePlan& plan) {
   if (std::find(present.begin(), present.end(), wanted) == present.end())
     os::add_address(netlink, index, wanted.prefix);
   os::set_link_up(netlink, index, true);
+}
+
+// The kernel puts a wire to use some time after both of its ends are up, and loses what is sent
+// before.
+void wait_for_wire(const InterfacePlan& plan) {
+  const os::NetnsScope scope(os::Netns::open(name_of(plan.host)));
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq facts{};
+  std::string_view(plan.name).copy(facts.ifr_name, IFNAMSIZ - 1);
+  const Instant deadline = BootClock::now() + std::chrono::seconds(60);
+  while (::ioctl(fd.get(), SIOCGIFFLAGS, &facts) == 0 && (facts.ifr_flags & IFF_RUNNING) == 0) {
+    if (BootClock::now() > deadline)
+      throw Error(ErrorKind::kTimeout, "{} of {} is up, but does not run", plan.name,
+                  name_of(plan.host));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 // A new namespace copies the machine's own IPv4 defaults: ours must not depend on them. IPv6 is off
@@ -139,6 +163,7 @@ void build_topology() {
 
 void reset_topology() {
   for (const InterfacePlan& plan : kInterfaces) configure(plan);
+  for (const InterfacePlan& plan : kInterfaces) wait_for_wire(plan);
   for (const Host host : kHosts) {
     set_switches(host);
     set_routes(host);

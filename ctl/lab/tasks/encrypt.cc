@@ -19,12 +19,8 @@ std::string hexadecimal(std::string_view text) {
 }
 
 void ping_with_secret(Stage& stage) {
-  const Output output = stage.run({"ping", "-n", "-c", "3", "-i", "0.2", "-W", "1", "-p",
-                                   hexadecimal(kSecret), std::string(kV)},
-                                  Host::kU);
-  stage.story().show(fmt::format("u$ ping -p {} {}\n{}", hexadecimal(kSecret), kV, output.text));
-  stage.require("V answers U, with ttl 63 as in task 5",
-                output.code == 0 && output.text.find("ttl=63") != std::string::npos);
+  const Ping ping = stage.observe_answer("V answers U", Host::kU, kV, 3, hexadecimal(kSecret));
+  stage.require("with ttl 63 as in task 5", ping.ttl == 63);
 }
 
 void log_in(Stage& stage) {

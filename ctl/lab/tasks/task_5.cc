@@ -56,21 +56,35 @@ void show_steps(Stage& stage, const std::string& what, const std::array<Place, 6
   stage.story().show(lines);
 }
 
+struct TunnelEnd {
+  os::Link link;
+  std::string address;  // without its prefix length
+};
+
+// nullopt: there is no interface, or it is down or has no address.
+std::optional<TunnelEnd> find_end(Stage& stage, Host host) {
+  const std::optional<os::Link> link = stage.tunnel_link(host);
+  if (!link || !link->up) return std::nullopt;
+  const std::vector<std::string> prefixes = stage.addresses(host, link->name);
+  if (prefixes.empty()) return std::nullopt;
+  return TunnelEnd{*link, prefixes.front().substr(0, prefixes.front().find('/'))};
+}
+
 // A learner's program makes its own interface, with its address, and brings it up.
-os::Link wait_for_interface(Stage& stage, Host host, Running& program, const std::string& command) {
-  std::optional<os::Link> link;
+TunnelEnd wait_for_end(Stage& stage, Host host, Running& program, const std::string& command) {
+  std::optional<TunnelEnd> end;
   const auto is_ready = [&] {
     if (program.ended())
       throw Missing(fmt::format("{} ended with status {}:\n{}", command,
                                 exit_code_of(program.child().wait()), program.text()));
-    link = stage.tunnel_link(host);
-    return link && link->up && !stage.addresses(host, link->name).empty();
+    end = find_end(stage, host);
+    return end.has_value();
   };
   stage.observe(fmt::format("{} made its TUN interface on {}, with an address, and brought it up",
                             command, title_of(host)),
                 is_ready);
   for (const Host each : kHosts) stage.captures().open(each);
-  return *link;
+  return *end;
 }
 
 std::optional<Running> start_server(Stage& stage) {
@@ -85,7 +99,7 @@ std::optional<Running> start_server(Stage& stage) {
   }
   write_sysctl(Host::kServer, "ipv4/conf/all/forwarding", "1");
   stage.story().show("server$ sysctl net.ipv4.ip_forward=1\nserver$ " + command);
-  return stage.start({"/bin/sh", "-c", "exec " + command}, Host::kServer);
+  return stage.start_shell(command, Host::kServer);
 }
 
 std::optional<Running> start_client(Stage& stage) {
@@ -95,7 +109,7 @@ std::optional<Running> start_client(Stage& stage) {
     return std::nullopt;
   }
   stage.story().show("u$ " + command);
-  return stage.start({"/bin/sh", "-c", "exec " + command}, Host::kU);
+  return stage.start_shell(command, Host::kU);
 }
 
 // A learner's program sets its route after its interface is up, or leaves it to the lab, whose
@@ -109,10 +123,6 @@ void route_into(Stage& stage, const os::Link& tun) {
   stage.story().say(
       "The program set no route to 192.168.60.0/24 into its interface: the lab does.");
   stage.add_route(Host::kU, kIntranet, tun.name, kMetricOfTheLab);
-}
-
-std::string bare_address(const std::string& prefix) {
-  return prefix.substr(0, prefix.find('/'));
 }
 
 void check_login(Stage& stage, const std::array<Place, 6>& way, const std::string& u_address) {
@@ -133,38 +143,35 @@ void task_5(Stage& stage) {
   Story& story = stage.story();
   story.step("The server program on the VPN server");
   std::optional<Running> server = start_server(stage);
-  const os::Link server_tun =
-      server ? wait_for_interface(stage, Host::kServer, *server, stage.options().server)
-             : stage.tunnel_link(Host::kServer).value();
+  const TunnelEnd server_end =
+      server ? wait_for_end(stage, Host::kServer, *server, stage.options().server)
+             : find_end(stage, Host::kServer).value();
   story.step("The client program on U");
   std::optional<Running> client = start_client(stage);
-  const os::Link u_tun = client
-                             ? wait_for_interface(stage, Host::kU, *client, stage.options().client)
-                             : stage.tunnel_link(Host::kU).value();
-  route_into(stage, u_tun);
-  const std::string u_address = bare_address(stage.addresses(Host::kU, u_tun.name).front());
+  const TunnelEnd u_end = client ? wait_for_end(stage, Host::kU, *client, stage.options().client)
+                                 : find_end(stage, Host::kU).value();
+  route_into(stage, u_end.link);
   story.show(stage.route_text(Host::kU, kV));
 
   story.step("ping V from U");
-  const std::size_t before = stage.captures().mark();
   if (server || client) {
     // Ours are ready when start returns; of another program one cannot know.
     Running first = stage.start_ping(Host::kU, kV);
     stage.wait_until("an answer from V",
                      [&] { return first.text().find("ttl=") != std::string::npos; });
   }
-  const Ping ping = stage.ping(Host::kU, kV, 3);
-  stage.require("V answers U", ping.received > 0);
+  const std::size_t before = stage.captures().mark();
+  const Ping ping = stage.observe_answer("V answers U", Host::kU, kV, 3);
   stage.require("the answers have ttl 63: one router, the VPN server, is in between",
                 ping.ttl == 63);
 
   story.step("The way of one request and its reply");
-  const std::array<Place, 6> way = places(u_tun.name, server_tun.name);
-  show_steps(stage, "the request", way, echo_request(u_address, kV), true, before);
-  show_steps(stage, "the reply", way, echo_reply(kV, u_address), false, before);
+  const std::array<Place, 6> way = places(u_end.link.name, server_end.link.name);
+  show_steps(stage, "the request", way, echo_request(u_end.address, kV), true, before);
+  show_steps(stage, "the reply", way, echo_reply(kV, u_end.address), false, before);
 
   story.step("A login from U to V, port 23");
-  check_login(stage, way, u_address);
+  check_login(stage, way, u_end.address);
   story.say(
       "Everything U and V say to each other is inside UDP datagrams between 10.0.2.7 and 10.0.2.8, "
       "readable to "
