@@ -15,9 +15,12 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/time.h"
 
 namespace vpntun::lab {
 namespace {
+
+constexpr Duration kSettledWithin = std::chrono::seconds(90);  // a lab that comes up, or goes
 
 std::string default_path() {
   const auto from_environment = [](const char* name) {
@@ -62,9 +65,10 @@ void remove_contents(const std::string& path) noexcept {
 Folder::Folder() : path_(default_path()) {}
 
 std::optional<UniqueFd> Folder::create_and_lock() const {
-  // A look by running() holds a shared lock for a moment, and a lab going down removes the folder
-  // under us.
-  for (int attempt = 0; attempt < 40; ++attempt) {
+  // A look by running() holds a shared lock for a moment, a lab going down removes the folder under
+  // us, and one coming up holds the lock before it is there.
+  const Instant deadline = BootClock::now() + kSettledWithin;
+  while (BootClock::now() < deadline) {
     if (::mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) throw_errno(errno, "create " + path_);
     UniqueFd fd = open_folder(path_);
     if (!fd && errno == ENOENT) continue;

@@ -32,7 +32,8 @@ class Folder {
   std::string runtime() const { return path_ + "/run"; }
   std::string log() const { return path_ + "/log"; }
 
-  // Creates the folder, empty and ours alone, and locks it. nullopt: another lab holds the lock.
+  // Creates the folder, empty and ours alone, and locks it; waits for a lab that is coming up or
+  // going down. nullopt: a lab is up (or has not settled in a long time).
   // Throws Error kAccessDenied when the path is not a folder of ours.
   std::optional<UniqueFd> create_and_lock() const;
   // The state of the lab that is up; nullopt: none is (or it is only just coming up).

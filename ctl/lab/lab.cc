@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -139,19 +140,36 @@ StartedKeeper start_keeper(KeeperPlan plan, int lock) {
   ::_exit(0);
 }
 
-void wait_for_end(const UniqueFd& pidfd, Duration patience) {
-  if (!pidfd) return;
+// Whether the process ended by itself within that time. No pidfd: it had before.
+bool ends(const UniqueFd& pidfd, Duration patience) {
+  if (!pidfd) return true;
   const Instant deadline = BootClock::now() + patience;
   for (;;) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - BootClock::now());
     pollfd wait{pidfd.get(), POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&wait, 1, static_cast<int>(left.count())) > 0) return;
+    if (::poll(&wait, 1, std::max(0, static_cast<int>(left.count()))) > 0) return true;
+    if (left.count() <= 0) return false;
   }
 }
 
 UniqueFd open_pidfd(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+// Writing into a pipe that nobody reads any longer would end us without a word.
+Pipe make_lifeline() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw_errno(errno, "create the lifeline of the lab");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// Nobody else is using it, or it stays.
+bool remove_unused(const Folder& folder) {
+  const auto lock = folder.create_and_lock();
+  if (lock) folder.remove();
+  return lock.has_value();
 }
 
 void signal_by(const UniqueFd& pidfd, int number) {
@@ -160,8 +178,8 @@ void signal_by(const UniqueFd& pidfd, int number) {
 
 }  // namespace
 
-void Lifeline::let_stay() {
-  say(fd_, "k");
+bool Lifeline::let_stay() {
+  return ::send(fd_.get(), "k", 1, MSG_NOSIGNAL) == 1;
 }
 
 Lifeline start_lab(const Folder& folder, Bus bus) {
@@ -173,7 +191,7 @@ Lifeline start_lab(const Folder& folder, Bus bus) {
                 "down: vpnctl lab down",
                 folder.path());
   Pipe report = Pipe::make();
-  Pipe lifeline = Pipe::make();
+  Pipe lifeline = make_lifeline();
   KeeperPlan plan{folder, bus == Bus::kPrivate,
                   bus == Bus::kPrivate ? "unix:path=" + folder.bus_socket() : system_bus_address(),
                   std::move(report.write), std::move(lifeline.read)};
@@ -194,22 +212,22 @@ Lifeline start_lab(const Folder& folder, Bus bus) {
 }
 
 bool stop_lab(const Folder& folder) {
-  const std::optional<LabState> state = folder.running();
+  std::optional<LabState> state = folder.running();
   if (!state) {
-    // The folder of a lab whose guardian was killed; or nothing.
-    if (::access(folder.path().c_str(), F_OK) == 0 && folder.create_and_lock()) folder.remove();
-    return false;
+    // Nothing; or the folder of a lab whose guardian was killed, or that is coming up or going.
+    if (::access(folder.path().c_str(), F_OK) != 0 || remove_unused(folder)) return false;
+    state = folder.running();
+    if (!state) return false;
   }
   const UniqueFd guardian = open_pidfd(state->guardian);
   const UniqueFd keeper = open_pidfd(state->keeper);
   signal_by(keeper, SIGTERM);
-  wait_for_end(keeper, std::chrono::seconds(3));
-  signal_by(keeper, SIGKILL);
-  wait_for_end(guardian, std::chrono::seconds(5));
-  signal_by(guardian, SIGKILL);
-  wait_for_end(guardian, std::chrono::seconds(1));
+  if (!ends(keeper, std::chrono::seconds(5))) signal_by(keeper, SIGKILL);
+  // The guardian removes the folder, and may take its time; one that was killed did not.
+  if (!ends(guardian, std::chrono::seconds(60))) signal_by(guardian, SIGKILL);
+  ends(guardian, std::chrono::seconds(60));
   ::waitpid(state->guardian, nullptr, WNOHANG);
-  folder.remove();
+  if (::access(folder.path().c_str(), F_OK) == 0) remove_unused(folder);
   return true;
 }
 

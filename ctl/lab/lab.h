@@ -15,7 +15,8 @@ enum class Bus { kPrivate, kSystem };
 class Lifeline {
  public:
   explicit Lifeline(UniqueFd fd) : fd_(std::move(fd)) {}
-  void let_stay();
+  // False: it has ended already.
+  bool let_stay();
 
  private:
   UniqueFd fd_;

@@ -121,7 +121,10 @@ void serve_turn(const UniqueFd& listener, std::vector<Client>& clients) {
   }
   if (waits[0].revents == 0) return;
   UniqueFd fresh(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (fresh && clients.size() < kMaxClients) clients.emplace_back(std::move(fresh));
+  if (!fresh) return;
+  // Whose tunnel was taken down first never says goodbye.
+  if (clients.size() == kMaxClients) clients.erase(clients.begin());
+  clients.emplace_back(std::move(fresh));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -172,6 +173,7 @@ int exit_code_for(ErrorKind kind) {
 }  // namespace vpntun::lab
 
 int main(int argc, char** argv) {
+  ::signal(SIGCHLD, SIG_DFL);  // of one ignored, as a parent may leave it, no end is told
   try {
     return vpntun::lab::run(argc, argv);
   } catch (const vpntun::Error& error) {

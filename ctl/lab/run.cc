@@ -1,10 +1,13 @@
 #include "ctl/lab/run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -97,6 +100,16 @@ bool perform(const Task& task, const Folder& folder, const LabState& state,
   return complete;
 }
 
+// Two runs would pull the ground from under each other.
+UniqueFd take_turn(const Folder& folder) {
+  const std::string path = folder.path() + "/turn";
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) throw_errno(errno, "open " + path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    throw Error(ErrorKind::kInProgress, "another run is at work in this lab: wait for its end");
+  return fd;
+}
+
 int perform_all(const std::vector<const Task*>& tasks, const Folder& folder, const LabState& state,
                 const RunOptions& options) {
   std::vector<std::string_view> failed;
@@ -122,10 +135,12 @@ int run_tasks(const Folder& folder, const RunOptions& options) {
     state = folder.running();
     if (!state) throw Error(ErrorKind::kFailed, "the lab ended while it came up");
   }
+  const UniqueFd turn = take_turn(folder);
   const int code = run_inside(*state, [&] { return perform_all(tasks, folder, *state, options); });
   if (!lifeline) return code;
   if (options.keep) {
-    lifeline->let_stay();
+    if (!lifeline->let_stay())
+      throw Error(ErrorKind::kNotRunning, "the lab ended before its task did");
     fmt::print("The lab stays up: vpnctl lab status, vpnctl lab down.\n");
   } else {
     stop_lab(folder);

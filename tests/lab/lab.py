@@ -1,6 +1,8 @@
 """vpntun-lab as the tests run it, and the machine before and after."""
+import contextlib
 import os
 import subprocess
+import time
 
 from harness import program
 from harness.host import difference, host_state
@@ -20,7 +22,7 @@ class Lab:
     def command(self, *arguments):
         return [*self.prefix, self.binary, *arguments]
 
-    def run(self, *arguments, seconds=60, **options):
+    def run(self, *arguments, seconds=300, **options):
         return subprocess.run(self.command(*arguments), env=self.environment, capture_output=True, text=True,
                               stdin=options.pop("stdin", subprocess.DEVNULL), timeout=seconds, check=False, **options)
 
@@ -39,18 +41,28 @@ class Lab:
             return [int(line) for line in file.read().splitlines()[:2]]
 
 
+def run_until_first_ping(lab, *arguments):
+    """A run in the middle of a task."""
+    running = lab.start("run", *arguments)
+    seen = ""
+    while "$ ping" not in seen:
+        line = running.stdout.readline()
+        assert line, "the run ended early:\n" + seen
+        seen += line
+    time.sleep(0.1)
+    return running
+
+
 def processes():
-    """Command lines of what runs, but for zombies."""
+    """Command lines of what runs, but for zombies, and for what ends while it is looked at."""
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
+        with contextlib.suppress(OSError):
             with open(f"/proc/{entry}/cmdline", "rb") as file:
-                found.append(f"{entry} " + file.read().replace(b"\0", b" ").decode(errors="replace"))
+                line = file.read().replace(b"\0", b" ").decode(errors="replace")
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                if file.read().rpartition(")")[2].split()[0] == "Z":
-                    found.pop()
-        except OSError:
-            pass
+                if file.read().rpartition(")")[2].split()[0] != "Z":
+                    found.append(f"{entry} {line}")
     return sorted(found)
 
 

@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from lab import run_until_first_ping
+
 TASKS = ["1", "2a", "2b", "2c", "2d", "3", "4", "5", "6", "7", "8", "9"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -18,12 +20,13 @@ def test_list_has_every_task(lab):
 
 def test_all_tasks_twice_with_records(lab, tmp_path):
     for _ in range(2):
-        said = lab.ok("run", "all", "--out", str(tmp_path / "out"), seconds=240)
+        said = lab.ok("run", "all", "--out", str(tmp_path / "out"))
         assert "12 of 12 tasks: everything seen." in said and "MISSING" not in said
     for task in TASKS:
         folder = tmp_path / "out" / f"task-{task}"
         assert (folder / "story.md").read_text().startswith(f"# Task {task}: ")
-        shown = tshark("-r", str(folder / "trace.pcapng"))
+        # Or tshark takes a datagram for what is spoken on the client's port, which the kernel chose.
+        shown = tshark("-r", str(folder / "trace.pcapng"), "-d", "udp.port==9090,data")
         assert shown.returncode == 0
         # Task 2d writes five bytes that are no packet, on purpose.
         assert ("malformed" in shown.stdout.lower()) == (task == "2d")
@@ -85,6 +88,12 @@ def test_a_learners_own_program_is_one_end(lab, ends):
     assert "naive0" in said and "seen: the reply at all six places" in said
 
 
+def test_what_a_learners_program_started_ends_with_it(lab_up):
+    said = lab_up.ok("run", "5", "--client", f"sh -c '{HERE}/naive_client.py & wait'")
+    assert "naive0" in said
+    assert "naive" not in lab_up.ok("exec", "u", "ip", "link")
+
+
 def client_whose_route_is(line):
     """The learner's client, but for the command that sets its route."""
     return f"sed 's#^os.system(f.ip route.*#{line}#' {HERE}/naive_client.py | exec python3 -u -"
@@ -108,6 +117,21 @@ def test_an_observation_that_is_missing_fails_the_task(lab_up):
     lab_up.ok("exec", "server", "ip", "route", "add", "blackhole", "192.168.60.101/32")
     done = lab_up.run("run", "1")
     assert done.returncode == 1 and "MISSING: the server reaches V" in done.stdout
+
+
+def test_one_run_at_a_time_in_a_lab(lab_up):
+    first = run_until_first_ping(lab_up, "8")
+    second = lab_up.run("run", "1")
+    assert second.returncode == 1 and "another run" in second.stderr
+    assert "everything seen" in first.stdout.read()
+    assert first.wait(60) == 0
+
+
+def test_a_lab_taken_down_under_a_run_is_not_kept(lab):
+    running = run_until_first_ping(lab, "8", "--keep")
+    assert lab.ok("down") == "The lab is down.\n"
+    said = running.stdout.read()
+    assert running.wait(60) == 3 and "the lab ended before its task did" in said
 
 
 def test_a_task_that_does_not_exist_is_a_usage_error(lab):

@@ -1,15 +1,15 @@
 """A lab comes up, is used from outside, and leaves nothing, however it ends."""
 import os
 import signal
+import shutil
 import subprocess
-import time
 
 import pytest
 
 from harness import program
 from harness.bus import PrivateBus
 from harness.waiting import wait_for
-from lab import Lab, assert_as_before, world
+from lab import Lab, assert_as_before, run_until_first_ping, world
 
 
 def test_up_and_down_leave_nothing(lab):
@@ -45,6 +45,23 @@ def test_two_labs_in_two_folders_do_not_meet(lab_up, tmp_path):
         assert "10.0.2.7/24" in other.ok("exec", "u", "ip", "address")
     finally:
         other.ok("down")
+
+
+def test_down_waits_for_a_lab_that_is_coming_up(lab, tmp_path):
+    slow = tmp_path / "bin" / "dbus-daemon"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\nsleep 2\nexec {shutil.which("dbus-daemon")} "$@"\n')
+    slow.chmod(0o755)
+    lab.environment["PATH"] = f"{slow.parent}:{lab.environment['PATH']}"
+    coming = lab.start("up")
+    wait_for(lambda: os.path.exists(lab.folder + "/bus.conf"), "the bus is about to start")
+    assert lab.ok("down") == "The lab is down.\n"
+    coming.communicate(timeout=60)
+
+
+def test_whoever_ignores_the_end_of_children_may_call_it(lab_up):
+    deaf = ["env", "--ignore-signal=CHLD", *lab_up.command("exec", "u", "sh", "-c", "exit 7")]
+    assert subprocess.run(deaf, env=lab_up.environment, timeout=60, check=False).returncode == 7
 
 
 def test_exec_gives_the_programs_own_exit_code(lab_up):
@@ -117,6 +134,12 @@ def test_the_login_service_of_v_answers_on_the_intranet(lab_up):
     assert "login: Password: Welcome to V, me" in said and "v$ hello" in said
 
 
+def test_logins_that_never_end_keep_nobody_out(lab_up):
+    script = ("import socket\nmany = [socket.create_connection(('192.168.60.101', 23), 60) for _ in range(40)]\n"
+              "print(many[-1].recv(100))")
+    assert "V login" in lab_up.ok("exec", "server", "/usr/bin/python3", "-c", script)
+
+
 @pytest.mark.parametrize("victim", [0, 1], ids=["guardian", "keeper"])
 def test_a_killed_lab_leaves_no_process_and_no_namespace(lab, victim):
     before = world()
@@ -128,22 +151,10 @@ def test_a_killed_lab_leaves_no_process_and_no_namespace(lab, victim):
     lab.ok("down")
 
 
-def run_until_first_ping(lab):
-    """A run with a lab of its own, in the middle of a task."""
-    running = lab.start("run", "8")
-    seen = ""
-    while "$ ping" not in seen:
-        line = running.stdout.readline()
-        assert line, "the run ended early:\n" + seen
-        seen += line
-    time.sleep(0.1)
-    return running
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_takes_its_lab_down(lab, number):
     before = world()
-    running = run_until_first_ping(lab)
+    running = run_until_first_ping(lab, "8")
     running.send_signal(number)
     expected = -signal.SIGKILL if number == signal.SIGKILL else 128 + number
     assert running.wait(60) == expected
