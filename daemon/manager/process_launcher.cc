@@ -165,25 +165,30 @@ void ProcessLauncher::received(NotifySocket::Message& message) {
 // In two steps: after a suspend, or when we were stopped ourselves, time has passed in which no
 // session could answer. The last quarter of its time it has in any case.
 void ProcessLauncher::feed_watchdog(const std::string& tunnel) {
-  children_.at(tunnel)->watchdog = loop_.add_timer(loop_.now() + options_.watchdog * 3 / 4,
-                                                   [this, tunnel] { last_quarter(tunnel); });
+  const Instant end = BootClock::now() + options_.watchdog * 3 / 4;
+  children_.at(tunnel)->watchdog = loop_.add_timer(end, [this, tunnel] { last_quarter(tunnel); });
 }
 
 void ProcessLauncher::last_quarter(const std::string& tunnel) {
   const Instant end = BootClock::now() + options_.watchdog / 4;
   children_.at(tunnel)->watchdog = loop_.add_timer(end, [this, tunnel] {
+    Child& silent = *children_.at(tunnel);
+    silent.watchdog = {};
+    notify_.drain();  // what it said may be there, and we the slow ones
+    if (silent.watchdog) return;
     log::event(log::Event::kSessionKilled, {.tunnel = tunnel},
                "tunnel {}: its session does not answer, it is killed", tunnel);
-    Child& silent = *children_.at(tunnel);
     silent.starved = true;
     silent.signal(SIGKILL);
   });
 }
 
 void ProcessLauncher::give_up_start(const std::string& tunnel) {
+  notify_.drain();  // what it said may be there, and we the slow ones
+  Child& child = *children_.at(tunnel);
+  if (child.phase != Child::Phase::kStarting) return;
   const auto seconds =
       std::chrono::duration_cast<std::chrono::seconds>(options_.start_timeout).count();
-  Child& child = *children_.at(tunnel);
   child.start_outcome = LaunchFailure{
       ErrorKind::kTimeout, fmt::format("it was not ready within {} s{}{}", seconds,
                                        child.status_text.empty() ? "" : "; ", child.status_text)};

@@ -3,7 +3,8 @@
 //   fails       reports STATUS=port taken and ends with the status of AddressInUse
 //   inherits    reports READY=1 if it was given the descriptor $STUB_DESCRIPTOR, else ends with 0
 //   silent      lives, and never reports anything
-//   waits       reports STATUS=waiting, and lives
+//   waits       reports STATUS=waiting, tells 0, and lives
+//   late        reports READY=1 once $STUB_GO exists, tells 0, and lives
 //   stubborn    as ready, and ignores SIGTERM
 //   quits       ends with status 0 before it was ready
 //   crashes     reports READY=1, then dies of a signal once $STUB_GO exists
@@ -13,15 +14,20 @@
 //   forgets     as keeps, and takes it out of the store again before READY=1
 //   hoards      stores 50 descriptors under different names; tells how many it was handed
 //   pairs       stores two descriptors under one name; tells how many it was handed
-//   starves     reports READY=1, and WATCHDOG=1 until $STUB_GO exists
+//   starves     reports READY=1, and WATCHDOG=1 until $STUB_GO exists; tells when, in ms of the
+//   boot
+//               clock
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -31,9 +37,18 @@ void report(const std::string& text) {
   sd_notify(0, text.c_str());
 }
 
-// Into the file $STUB_TOLD.
-void tell(int number) {
-  std::ofstream(std::getenv("STUB_TOLD")) << number;
+// Into the file $STUB_TOLD, in place at once.
+void tell(std::int64_t number) {
+  const std::string path = std::getenv("STUB_TOLD");
+  std::ofstream(path + ".new") << number;
+  std::filesystem::rename(path + ".new", path);
+}
+
+void report_alive() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  report("WATCHDOG=1");
+  tell(now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1'000'000);
 }
 
 void store(const std::string& name, int fd) {
@@ -75,7 +90,10 @@ int main(int argc, char** argv) {
   if (behaviour == "quits") return 0;
   if (behaviour == "inherits" && ::fcntl(std::atoi(std::getenv("STUB_DESCRIPTOR")), F_GETFD) == -1)
     return 0;
-  if (behaviour == "waits") report("STATUS=waiting");
+  if (behaviour == "waits") {
+    report("STATUS=waiting");
+    tell(0);
+  }
   if (behaviour == "silent" || behaviour == "waits") ::pause();
   if (behaviour == "stubborn") ::signal(SIGTERM, SIG_IGN);
   if (behaviour == "keeps" || behaviour == "forgets") {
@@ -91,9 +109,11 @@ int main(int argc, char** argv) {
     tell(sd_listen_fds(0));
     ::signal(SIGUSR1, [](int) { ::_exit(0); });
   }
+  if (behaviour == "late") wait_for_go();
   report("READY=1");
+  if (behaviour == "late") tell(0);
   if (behaviour == "starves")
-    for (; ::access(std::getenv("STUB_GO"), F_OK) != 0; ::usleep(10000)) report("WATCHDOG=1");
+    for (; ::access(std::getenv("STUB_GO"), F_OK) != 0; ::usleep(10000)) report_alive();
   if (behaviour == "crashes" || behaviour == "keeps") {
     wait_for_go();
     ::raise(SIGKILL);
