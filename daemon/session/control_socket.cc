@@ -81,7 +81,7 @@ class ControlSocket::Connection {
  public:
   Connection(service::Loop& loop, UniqueFd fd, const Answer& answer, std::function<void()> ended)
       : loop_(loop), fd_(std::move(fd)), answer_(answer), ended_(std::move(ended)) {
-    timer_ = loop_.add_timer(loop_.now() + kControlRequestTime, ended_);
+    timer_ = loop_.add_timer(loop_.now() + kControlPatience, ended_);
     source_ = loop_.add_io(fd_.get(), EPOLLIN, [this](std::uint32_t) { go_on(); });
   }
   ~Connection() {
@@ -113,7 +113,9 @@ class ControlSocket::Connection {
     const std::size_t known = received_.size();
     append_wiping(received_, {piece.data(), static_cast<std::size_t>(got)});
     crypto::wipe({reinterpret_cast<std::uint8_t*>(piece.data()), static_cast<std::size_t>(got)});
-    return too_large_ ? discard() : answer_next(known);
+    if (too_large_) return discard();
+    give_time();
+    return answer_next(known);
   }
 
   // Nothing more is read before the answer is sent. known: as of uapi::request_size().
@@ -140,22 +142,25 @@ class ControlSocket::Connection {
     return ends ? begin_sending(uapi::errno_answer(EMSGSIZE)) : true;
   }
 
+  // Making it may have taken long, and was not the caller's time.
   bool begin_sending(std::string text) {
     to_send_ = std::move(text);
     sent_ = 0;
     loop_.set_io_events(source_, EPOLLOUT);
+    give_time();
     return true;
   }
+  void give_time() { loop_.set_timer(timer_, BootClock::now() + kControlPatience); }
 
   bool send() {
     const std::size_t size = std::min(kPiece, to_send_.size() - sent_);
     const ssize_t put = ::send(fd_.get(), to_send_.data() + sent_, size, MSG_NOSIGNAL);
     if (put < 0) return errno == EAGAIN || errno == EINTR;
     sent_ += static_cast<std::size_t>(put);
+    give_time();
     if (sent_ < to_send_.size()) return true;
     crypto::wipe(to_send_);
     if (too_large_) return false;
-    loop_.set_timer(timer_, loop_.now() + kControlRequestTime);
     loop_.set_io_events(source_, EPOLLIN);
     return received_.empty() || answer_next();
   }

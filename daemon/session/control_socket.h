@@ -18,7 +18,8 @@ namespace vpntun::session {
 
 inline constexpr const char* kControlFolder = "/run/wireguard";
 inline constexpr std::size_t kMaxControlConnections = 16;  // others wait in the queue
-inline constexpr Duration kControlRequestTime = std::chrono::seconds(5);  // and for its answer
+// For the next piece of a request to come, or of its answer to be taken.
+inline constexpr Duration kControlPatience = std::chrono::seconds(5);
 
 class ControlSocket {
  public:

@@ -150,10 +150,25 @@ TEST_F(Socket, TakesARequestByteByByte) {
 
 TEST_F(Socket, SendsALargeAnswerToWhoReadsSlowly) {
   answer_ = std::string(3 << 20, 'x') + "\nerrno=0\n\n";
+  const std::string twice = answer_ + answer_;
   const auto socket = open();
   Caller caller(path());
   caller.say("get=1\n\nget=1\n\n");
-  EXPECT_TRUE(comes([&] { return caller.heard() == answer_ + answer_; }));
+  EXPECT_TRUE(comes([&] { return caller.heard() == twice; }));
+}
+
+// The whole takes longer than it has patience.
+TEST_F(Socket, SendsNobodyAwayWhoReadsAPieceNowAndThen) {
+  answer_ = std::string(6 << 16, 'x') + "\nerrno=0\n\n";
+  const auto socket = open();
+  Caller caller(path());
+  caller.say("get=1\n\n");
+  Instant next = BootClock::now();
+  EXPECT_TRUE(comes([&] {
+    if (BootClock::now() < next) return false;
+    next += kControlPatience / 5;
+    return caller.heard() == answer_;
+  }));
 }
 
 TEST_F(Socket, EndsWithWhoDoesNotSpeakTheProtocol) {
