@@ -42,6 +42,9 @@ void KernelTest::SetUp() {
   ASSERT_TRUE(enter_namespaces()) << std::strerror(errno);
   ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
   ASSERT_EQ(::mount("none", "/run", "tmpfs", 0, nullptr), 0);
+  // A new namespace takes these over from the machine.
+  for (const char* each : {"all/rp_filter", "default/rp_filter", "all/forwarding"})
+    write_file(std::string("/proc/sys/net/ipv4/conf/") + each, "0");
   netlink_.emplace();
   set_link_up(netlink(), loopback(), true);
 }

@@ -33,6 +33,12 @@ class UdpErrorsTest : public TwoSocketsTest {
     here().send(batch);
     EXPECT_EQ(batch[0].verdict, SendVerdict::kSent);
   }
+  // Whether the far socket receives one.
+  bool arrives() {
+    Batch received(1);
+    if (wait_readable(there().fd())) std::ignore = there().receive(received);
+    return received.full();
+  }
   std::vector<Unreachable> told() {
     const auto unreachables = here().take_unreachable(has_error());
     return {unreachables.begin(), unreachables.end()};
@@ -42,7 +48,7 @@ class UdpErrorsTest : public TwoSocketsTest {
     return told();
   }
   // The same of a datagram to a closed port. A host says so only so often, to all together, so it
-  // is asked again when it says nothing.
+  // is asked again when it says nothing. The way there is resolved: none waits for that.
   std::vector<Unreachable> told_of(const std::string& remote) {
     std::chrono::steady_clock::time_point again;
     EXPECT_TRUE(eventually([&] {
@@ -58,7 +64,10 @@ class UdpErrorsTest : public TwoSocketsTest {
 };
 
 TEST_F(UdpErrorsTest, AClosedPortIsToldWithWhoSaysSo) {
-  for (const char* to : {"10.9.0.2:4001", "[fd00:9::2]:4001"}) {
+  for (const auto& [open, to] : {std::pair("10.9.0.2:4000", "10.9.0.2:4001"),
+                                 std::pair("[fd00:9::2]:4000", "[fd00:9::2]:4001")}) {
+    send_to(open);
+    ASSERT_TRUE(arrives());
     EXPECT_THAT(told_of(to), ElementsAre(Unreachable{endpoint(to), Obstacle::kPort,
                                                      endpoint(to).address, false}));
     EXPECT_FALSE(has_error()) << "nothing is left that wakes a loop";
@@ -76,27 +85,34 @@ TEST_F(UdpErrorsTest, WhatThisHostSaysItselfIsKnownAsSuch) {
   }
 }
 
-TEST_F(UdpErrorsTest, AnErrorOfOneDatagramStopsNoOther) {
-  for (const auto& [closed, open] : {std::pair("127.0.0.1:4001", "10.9.0.2:4000"),
-                                     std::pair("[::1]:4001", "[fd00:9::2]:4000")}) {
-    send_to(open);  // neighbour discovery holds no packet back
-    ASSERT_TRUE(wait_readable(there().fd()));
-    Batch received;
+// A closed port and an open one.
+class UdpErrorsBetweenTest
+    : public UdpErrorsTest,
+      public testing::WithParamInterface<std::pair<const char*, const char*>> {};
+INSTANTIATE_TEST_SUITE_P(Families, UdpErrorsBetweenTest,
+                         testing::Values(std::pair("127.0.0.1:4001", "10.9.0.2:4000"),
+                                         std::pair("[::1]:4001", "[fd00:9::2]:4000")),
+                         [](const auto& ports) {
+                           return ports.param.first[0] == '[' ? "Ipv6" : "Ipv4";
+                         });
+
+TEST_P(UdpErrorsBetweenTest, AnErrorOfOneDatagramStopsNoOther) {
+  const auto& [closed, open] = GetParam();
+  send_to(open);  // neighbour discovery holds no packet back
+  ASSERT_TRUE(arrives());
+  Batch batch;
+  while (!batch.full())
+    batch.append_copy(kPayload).remote = endpoint(batch.size() % 2 == 0 ? closed : open);
+  here().send(batch);
+  for (const packet::Packet& sent : batch.packets()) EXPECT_EQ(sent.verdict, SendVerdict::kSent);
+  Batch received;
+  EXPECT_TRUE(eventually([&] {
     std::ignore = there().receive(received);
-    Batch batch;
-    while (!batch.full())
-      batch.append_copy(kPayload).remote = endpoint(batch.size() % 2 == 0 ? closed : open);
-    here().send(batch);
-    for (const packet::Packet& sent : batch.packets()) EXPECT_EQ(sent.verdict, SendVerdict::kSent);
-    received.clear();
-    EXPECT_TRUE(eventually([&] {
-      std::ignore = there().receive(received);
-      return received.size() == batch.size() / 2;
-    })) << received.size();
-    EXPECT_THAT(wait_told(), ElementsAre(AllOf(Field(&Unreachable::remote, endpoint(closed)),
-                                               Field(&Unreachable::obstacle, Obstacle::kPort))))
-        << "the same is told once";
-  }
+    return received.size() == batch.size() / 2;
+  })) << received.size();
+  EXPECT_THAT(wait_told(), ElementsAre(AllOf(Field(&Unreachable::remote, endpoint(closed)),
+                                             Field(&Unreachable::obstacle, Obstacle::kPort))))
+      << "the same is told once";
 }
 
 TEST_F(UdpErrorsTest, ReceivingGoesOnPastThem) {
@@ -126,9 +142,8 @@ TEST_F(UdpErrorsTest, OfAFloodAPartIsKeptAndNothingIsLeft) {
   std::size_t most = 0;
   EXPECT_TRUE(eventually([&] {
     most = std::max(most, told().size());
-    return !has_error();
+    return most > 0 && !has_error();
   }));
-  EXPECT_GT(most, 0u);
   EXPECT_LE(most, 32u);
   send_to("10.9.0.2:4000");
   EXPECT_TRUE(wait_readable(there().fd()));
