@@ -62,9 +62,9 @@ TEST(FdStore, RemovalWaitsUntilTheServiceManagerHasLetGo) {
   std::atomic<bool> let_go = false;
   std::thread service_manager([&] {
     pollfd ready{manager.fd(), POLLIN, 0};
-    ::poll(&ready, 1, 5000);
+    ::poll(&ready, 1, 60'000);
     EXPECT_EQ(manager.next().text, "FDSTOREREMOVE=1\nFDNAME=tun");
-    ::poll(&ready, 1, 5000);
+    ::poll(&ready, 1, 60'000);
     const ServiceManager::Message barrier = manager.next();
     EXPECT_EQ(barrier.text, "BARRIER=1");
     EXPECT_EQ(barrier.fds.size(), 1u);

@@ -72,7 +72,7 @@ TEST_F(InNamespace, CarriesPacketsThroughASocketOutside) {
   const HostedSession session(host_, loop_, profile(config::Netns::Mode::kCreate));
   EXPECT_EQ(session->status().mtu_derivation, "1472 = 1500 (eth0) - 20 (IPv4) - 8 (UDP)");
   EXPECT_TRUE(inside([](os::NetlinkSocket&) {
-    return std::system("ping -n -q -c 1 -W 10 192.168.53.98 >/dev/null") == 0;
+    return std::system("ping -n -q -c 1 -W 60 192.168.53.98 >/dev/null") == 0;
   }));
 }
 

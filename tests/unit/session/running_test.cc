@@ -282,13 +282,14 @@ TEST_F(Running, ACaptureGivesPcapngOfWhatPasses) {
   const HostedSession client(u_, loop_, client_profile());
   const UniqueFd reader = client->capture({});
   EXPECT_EQ(::fcntl(reader.get(), F_GETFL) & O_NONBLOCK, 0) << "its reader may wait for packets";
+  pollfd waiting{reader.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&waiting, 1, 60'000), 1) << "its header says that it has begun";
   ASSERT_TRUE(u_.pings("192.168.53.98"));
   packet::PcapngReader stream;
   using Record = packet::PcapngReader::Record;
   // The first that says so. Others may come before it: the kernel itself speaks to its neighbours.
   const auto await = [&](const std::function<bool(const Record&, const std::string&)>& is_it) {
     std::array<std::uint8_t, 65536> buffer{};
-    pollfd waiting{reader.get(), POLLIN, 0};
     while (true) {
       while (auto record = stream.next())
         if (is_it(*record, packet::describe(record->bytes))) return record;
