@@ -4,7 +4,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
-#include <net/if.h>
 #include <nftables/libnftables.h>
 #include <sys/socket.h>
 
@@ -28,8 +27,11 @@ struct Outcome {
   std::string text;  // nft's explanation of a refusal
 };
 
-// libnftables ends the program where it finds no netlink socket, so ask first.
+// libnftables ends the program where it finds no netlink socket, so ask first. It takes a second
+// one for rules with interfaces.
 void require_nftables() {
+  const UniqueFd links(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!links) throw_errno(errno, "open a netlink socket");
   const UniqueFd probe(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
   if (!probe)
     throw Error(ErrorKind::kNotSupported, "this kernel has no nftables (module nf_tables)");
@@ -78,13 +80,6 @@ std::string table_name(NftTable table, const std::string& tunnel) {
     default:
       return "vpntun_" + tunnel;
   }
-}
-
-const std::string& checked_interface(const std::string& interface) {
-  if (!is_plain(interface) || interface.size() >= IFNAMSIZ)
-    throw Error(ErrorKind::kInvalidArguments, "nftables: \"{}\" cannot be used as interface name",
-                escaped(interface));
-  return interface;
 }
 
 // Adding before deleting makes the deletion succeed whether or not there was a table.

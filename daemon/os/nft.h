@@ -22,14 +22,16 @@ std::string table_name(NftTable table, const std::string& tunnel);
 // Each install replaces the table that is there. Errors: kAccessDenied, kNotSupported (the kernel
 // lacks what it needs), kInvalidArguments, kFailed.
 
+// Interfaces are given by index: the rules hold on when somebody renames one.
+
 // What comes in on `interface` and leaves on another gets the address of the latter. What comes in
 // on another is forwarded to `interface` only if it answers something, or was directed there by
 // DNAT; no verdict of other tables is overridden. IPv4 and IPv6.
-void install_masquerade(const std::string& tunnel, const std::string& interface);
+void install_masquerade(const std::string& tunnel, unsigned interface);
 
 // What a default route into a tunnel needs of the packets that do not come out of it.
 struct ReplyPath {
-  std::string interface;
+  unsigned interface = 0;
   std::vector<IpPrefix> addresses;  // of the interface: nobody outside may send to them
   std::uint16_t port = 0;           // datagrams to it get the mark, for the kernel's rp_filter
   std::uint32_t mark = 0;
@@ -54,10 +56,8 @@ bool remove_table(NftTable table, const std::string& tunnel);
 bool table_installed(NftTable table, const std::string& tunnel);
 
 // For nft_tables.cc: the commands as one transaction, in place of the table that may be there.
-// Errors say what was attempted on which table, "that masquerades tun0".
+// Errors say what was attempted on which table, "that masquerades".
 void replace_table(const std::string& table, const std::string& commands,
                    const std::string& that_does);
-// Errors: kInvalidArguments unless it can stand between quotes in a command.
-const std::string& checked_interface(const std::string& interface);
 
 }  // namespace vpntun::os

@@ -22,6 +22,12 @@ class Rules {
   std::string start_;
 };
 
+// libnftables takes a number for a name first, where an interface has such a name; none has one
+// that begins with a space.
+std::string by_index(unsigned interface) {
+  return fmt::format("\" {}\"", interface);
+}
+
 const char* family_word(const IpAddress& address) {
   return address.is_v4() ? "ip" : "ip6";
 }
@@ -49,20 +55,19 @@ void add_lan(Rules& rules, const KillSwitchRules& wanted) {
 // Whoever forwards answers forwards all else too, and the clients' addresses are easily guessed. An
 // accept ends this chain alone, a drop is final: so it comes after the usual firewalls, which may
 // refuse with an answer and count. What conntrack does not know (untracked, invalid) is no answer.
-void install_masquerade(const std::string& tunnel, const std::string& interface) {
+void install_masquerade(const std::string& tunnel, unsigned interface) {
   const std::string table = table_name(NftTable::kMasquerade, tunnel);
-  const std::string quoted = fmt::format("\"{}\"", checked_interface(interface));
+  const std::string own = by_index(interface);
   std::string commands = chain(table, "postrouting", "type nat hook postrouting priority 100") +
                          chain(table, "forward", "type filter hook forward priority 20");
-  Rules(commands, table, "postrouting")
-      .add(fmt::format("iifname {0} oifname != {0} masquerade", quoted));
+  Rules(commands, table, "postrouting").add(fmt::format("iif {0} oif != {0} masquerade", own));
   Rules forward(commands, table, "forward");
-  forward.add(fmt::format("oifname != {} accept", quoted));
-  forward.add(fmt::format("iifname {} accept", quoted));
+  forward.add(fmt::format("oif != {} accept", own));
+  forward.add(fmt::format("iif {} accept", own));
   forward.add("ct state established,related accept");
   forward.add("ct status dnat accept");
   forward.add("counter drop");
-  replace_table(table, commands, fmt::format("that masquerades {}", interface));
+  replace_table(table, commands, "that masquerades");
 }
 
 // The drop: a neighbour that guesses the tunnel's address could else find and fill the connections
@@ -70,7 +75,7 @@ void install_masquerade(const std::string& tunnel, const std::string& interface)
 // find that of the tunnel's own datagrams.
 void install_reply_path(const std::string& tunnel, const ReplyPath& path) {
   const std::string table = table_name(NftTable::kReplyPath, tunnel);
-  const std::string outside = fmt::format("iifname != \"{}\"", checked_interface(path.interface));
+  const std::string outside = fmt::format("iif != {}", by_index(path.interface));
   std::string commands = chain(table, "raw", "type filter hook prerouting priority -300") +
                          chain(table, "mangle", "type filter hook prerouting priority -150");
   Rules raw(commands, table, "raw");
@@ -80,7 +85,7 @@ void install_reply_path(const std::string& tunnel, const ReplyPath& path) {
   Rules(commands, table, "mangle")
       .add(fmt::format("{} fib daddr type local udp dport {} meta mark set {}", outside, path.port,
                        path.mark));
-  replace_table(table, commands, fmt::format("of the default route through {}", path.interface));
+  replace_table(table, commands, "of the default route");
 }
 
 void install_kill_switch(const std::string& tunnel, const KillSwitchRules& wanted) {

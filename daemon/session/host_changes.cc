@@ -206,8 +206,8 @@ std::string put_back(const Namespaces& namespaces, os::NftTable table, const std
   }
 }
 
-Masquerade::Masquerade(const Namespaces& namespaces, std::string tunnel,
-                       const std::string& interface, bool wanted)
+Masquerade::Masquerade(const Namespaces& namespaces, std::string tunnel, unsigned interface,
+                       bool wanted)
     : namespaces_(namespaces), tunnel_(std::move(tunnel)), interface_(interface) {
   replace(wanted);
 }

@@ -130,8 +130,7 @@ class Masquerade {
  public:
   // Installs, replacing what an earlier run of this tunnel left in one step, or takes that away. A
   // kernel that cannot is a failure() to be shown, other errors are thrown.
-  Masquerade(const Namespaces& namespaces, std::string tunnel, const std::string& interface,
-             bool wanted);
+  Masquerade(const Namespaces& namespaces, std::string tunnel, unsigned interface, bool wanted);
   ~Masquerade();
   Masquerade(const Masquerade&) = delete;
   Masquerade& operator=(const Masquerade&) = delete;
@@ -148,7 +147,7 @@ class Masquerade {
  private:
   const Namespaces& namespaces_;
   std::string tunnel_;
-  std::string interface_;
+  unsigned interface_;  // its index
   bool installed_ = false;
   std::string failure_;
 };

@@ -203,7 +203,7 @@ void PolicyRouting::set_reply_path() {
     reply_path_.reset();
     return;
   }
-  os::ReplyPath path{tunnel_.interface, wanted_.addresses, tunnel_.port, tunnel_.mark};
+  os::ReplyPath path{tunnel_.index, wanted_.addresses, tunnel_.port, tunnel_.mark};
   try {
     const bool there = namespaces_.at_interface(
         [&] { return os::table_installed(os::NftTable::kReplyPath, tunnel_.name); });

@@ -25,7 +25,6 @@ class PolicyRouting {
  public:
   struct Tunnel {
     std::string name;
-    std::string interface;
     unsigned index = 0;
     std::uint16_t port = 0;  // of the UDP socket
     std::uint32_t mark = 0;  // of choose_mark()

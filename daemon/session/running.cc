@@ -92,7 +92,7 @@ void Running::bring_up() {
   interface_ = queues.front().name();
   index_ = queues.front().index();
   port_ = sockets.front().local_port();
-  masquerade_.emplace(namespaces_, profile_.name, interface_, wanted_.masquerade);
+  masquerade_.emplace(namespaces_, profile_.name, index_, wanted_.masquerade);
   // No peer could have a link-local address among its allowed IPs that we would know of.
   if (profile_.encryption == config::Encryption::kWireguard && profile_.kind == config::Kind::kTun)
     os::set_no_link_local_v6(netlink_, index_);
@@ -108,8 +108,7 @@ void Running::bring_up() {
   start_workers(std::move(queues), std::move(sockets));
 
   policy_routing_.emplace(namespaces_, netlink_,
-                          PolicyRouting::Tunnel{profile_.name, interface_, index_, port_, mark_},
-                          wanted_);
+                          PolicyRouting::Tunnel{profile_.name, index_, port_, mark_}, wanted_);
   forwarding_.emplace(netlink_, profile_.name, forwarding_interfaces(wanted_));
   namespaces_.at_interface([this] { monitor_.emplace(); });
   monitor_source_ =

@@ -62,7 +62,7 @@ def masqueraded(netns):
     for rule in rules:
         matches = {part["match"]["left"]["meta"]["key"]: (part["match"]["op"], part["match"]["right"])
                    for part in rule["expr"] if "match" in part}
-        found.append((matches["iifname"], matches["oifname"]))
+        found.append((matches["iif"], matches["oif"]))
     return found
 
 

@@ -11,7 +11,6 @@
 namespace vpntun::session {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -215,7 +214,7 @@ TEST_F(BringUp, PutsTheTableBackThatSomebodyRemoved) {
 }
 
 TEST_F(BringUp, SweepsTheTableACrashLeft) {
-  host_.at([](os::NetlinkSocket&) { os::install_masquerade("lab", "tun0"); });
+  host_.at([](os::NetlinkSocket&) { os::install_masquerade("lab", 7); });
   const HostedSession session(host_, loop_, client_profile());
   EXPECT_FALSE(host_.at(
       [](os::NetlinkSocket&) { return os::table_installed(os::NftTable::kMasquerade, "lab"); }));

@@ -7,7 +7,10 @@
 
 #include "base/error.h"
 #include "hosts.h"
+#include "os/link.h"
 #include "os/rule.h"
+#include "os/udp.h"
+#include "packet/build.h"
 #include "session/routing_mark.h"
 
 namespace vpntun::session {
@@ -82,6 +85,23 @@ TEST_F(FullTunnel, TakesInWhatOnlyADefaultRouteCovers) {
   session_.reset();
   EXPECT_EQ(u_.state("lab"), before);
   EXPECT_EQ(way_to("203.0.113.5"), "eth0");
+}
+
+TEST_F(FullTunnel, RenamedInterfaceGivesOutWhatComesThroughTheTunnel) {
+  start(full());
+  u_.rename("tun0", "vpn0");
+  EXPECT_TRUE(run_until(loop_, [&] { return way_to("203.0.113.5") == "vpn0"; }));
+  os::UdpSocket program = u_.at([](os::NetlinkSocket&) { return os::UdpSocket::bind(4000); });
+  const std::uint8_t payload[] = {'h', 'i'};
+  const auto packet =
+      packet::build_udp({.source = address("203.0.113.5"), .destination = address("192.168.53.99")},
+                        53, 4000, payload);
+  (*session_)->inject(packet, [](int error_number) { EXPECT_EQ(error_number, 0); });
+  packet::Batch batch(1);
+  EXPECT_TRUE(run_until(loop_, [&] {
+    std::ignore = program.receive(batch);
+    return !batch.empty();
+  }));
 }
 
 TEST_F(FullTunnel, ReloadChangesTheUnroutedFamily) {

@@ -61,6 +61,16 @@ class Host {
     });
   }
 
+  // As older kernels want it: while it is down.
+  void rename(const std::string& from, const std::string& to) const {
+    at([&](os::NetlinkSocket& netlink) {
+      const unsigned index = os::get_link(netlink, from).index;
+      os::set_link_up(netlink, index, false);
+      os::set_link_name(netlink, index, to);
+      os::set_link_up(netlink, index, true);
+    });
+  }
+
   // Everything a session could leave behind, one line each.
   std::vector<std::string> state(const std::string& tunnel) const {
     return at([&](os::NetlinkSocket& netlink) {
