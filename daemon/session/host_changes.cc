@@ -122,30 +122,29 @@ InterfaceSwitch::~InterfaceSwitch() {
 
 void InterfaceSwitch::replace(const std::vector<std::string>& interfaces) {
   const std::size_t before = settings_.size();
+  std::vector<unsigned> wanted;
   try {
-    for (const std::string& name : interfaces)
-      if (!holds(name)) switch_on(name);
+    for (const std::string& name : interfaces) {
+      wanted.push_back(os::get_link(netlink_, name).index);
+      const auto held = std::ranges::find(settings_, wanted.back(), &Setting::index);
+      if (held == settings_.end())
+        switch_on(name, wanted.back());
+      else
+        held->name = name;
+    }
   } catch (const Error&) {
     leave_from(before);
     throw;
   }
   const auto stay =
       std::stable_partition(settings_.begin(), settings_.end(), [&](const Setting& setting) {
-        return std::ranges::find(interfaces, setting.name) != interfaces.end();
+        return std::ranges::find(wanted, setting.index) != wanted.end();
       });
   leave_from(static_cast<std::size_t>(stay - settings_.begin()));
 }
 
-bool InterfaceSwitch::holds(const std::string& name) const {
-  const auto link = os::find_link(netlink_, name);
-  return std::ranges::any_of(settings_, [&](const Setting& setting) {
-    return setting.name == name && link && setting.index == link->index;
-  });
-}
-
 // A mark is there before forwarding is on, and looked for after: on without a mark is not ours.
-void InterfaceSwitch::switch_on(const std::string& name) {
-  const unsigned index = os::get_link(netlink_, name).index;
+void InterfaceSwitch::switch_on(const std::string& name, unsigned index) {
   const bool on = kind_.is_on(netlink_, index);
   const bool marked = !on || is_marked(index);
   settings_.push_back({name, index, marked});

@@ -96,12 +96,11 @@ class InterfaceSwitch {
 
  private:
   struct Setting {
-    std::string name;
+    std::string name;  // it had last; somebody may rename it
     unsigned index = 0;
     bool marked = false;
   };
-  void switch_on(const std::string& name);
-  bool holds(const std::string& name) const;
+  void switch_on(const std::string& name, unsigned index);
   void leave(const std::string& name, unsigned index) noexcept;
   void leave_from(std::size_t first) noexcept;  // of settings_
   bool is_marked(unsigned index) const;         // by any tunnel

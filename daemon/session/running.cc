@@ -143,7 +143,7 @@ NameRules Running::name_rules(const config::Profile& profile) const {
 
 std::vector<std::string> Running::forwarding_interfaces(const HostConfig& wanted) {
   std::vector<std::string> interfaces = wanted.forwarding_interfaces;
-  if (wanted.forwarding) interfaces.push_back(interface_);
+  if (wanted.forwarding) interfaces.push_back(os::get_link(netlink_, index_).name);
   if (forwards_answers(wanted) && masquerade_->installed())
     if (std::string way_out = way_out_of_host(netlink_, index_, mark_); !way_out.empty())
       interfaces.push_back(std::move(way_out));

@@ -176,6 +176,21 @@ TEST_F(BringUp, SetsForwardingAndPutsItBack) {
   EXPECT_FALSE(forwarding("eth0"));
 }
 
+TEST_F(BringUp, ForwardingStaysOnWhereAnInterfaceIsRenamed) {
+  auto profile = client_profile();
+  profile.routing.forwarding = true;
+  const auto before = host_.state("lab");
+  {
+    const HostedSession session(host_, loop_, profile);
+    host_.rename("tun0", "vpn0");
+    host_.at([&](os::NetlinkSocket&) { return session->reload(profile); });
+    EXPECT_TRUE(forwarding("vpn0"));
+    EXPECT_TRUE(session->status().findings.empty() ||
+                session->status().reason.code == "no-traffic");
+  }
+  EXPECT_EQ(host_.state("lab"), before);
+}
+
 TEST_F(BringUp, LeavesForwardingOnWhereItWasOn) {
   host_.at([](os::NetlinkSocket& netlink) {
     os::set_forwarding_v4(netlink, os::get_link(netlink, "eth0").index, true);

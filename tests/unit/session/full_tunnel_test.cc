@@ -104,6 +104,23 @@ TEST_F(FullTunnel, RenamedInterfaceGivesOutWhatComesThroughTheTunnel) {
   }));
 }
 
+// The tunnel's datagrams leave on eth0, and the way back of their answers is looked up by mark.
+TEST_F(FullTunnel, SourceCheckOfARenamedInterfaceGoesOnLookingAtTheMark) {
+  const unsigned eth0 =
+      u_.at([](os::NetlinkSocket& netlink) { return os::get_link(netlink, "eth0").index; });
+  const auto checks_mark = [&] {
+    return u_.at([&](os::NetlinkSocket& netlink) { return os::src_valid_mark_v4(netlink, eth0); });
+  };
+  ASSERT_TRUE(u_.runs("sysctl -qw net.ipv4.conf.eth0.rp_filter=1"));
+  start(full());
+  ASSERT_TRUE(checks_mark());
+  u_.rename("eth0", "lan0");
+  reload(full());
+  EXPECT_TRUE(checks_mark());
+  session_.reset();
+  EXPECT_FALSE(checks_mark());
+}
+
 TEST_F(FullTunnel, ReloadChangesTheUnroutedFamily) {
   auto profile = full();
   start(profile);
