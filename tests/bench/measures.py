@@ -72,7 +72,7 @@ def _iperf(turn, *options, to=INNER["s"], server="s", seconds=None):
     """The `end` of iperf3's own report."""
     seconds = seconds or turn.seconds
     with _server(server):
-        text = run("iperf3", "-c", to, "-t", str(seconds), "-J", *options, netns="u", seconds=seconds + 15)
+        text = run("iperf3", "-c", to, "-t", str(seconds), "-J", *options, netns="u", seconds=seconds + 60)
     return json.loads(text)["end"]
 
 
@@ -146,7 +146,7 @@ def udp_clean(turn):
 def _round_trips(count, interval):
     """In us, sorted; a lost one counts as LOST_PING."""
     text = run("ping", "-n", "-c", str(count), "-i", str(interval), "-W", "1", INNER["s"], netns="u", check=False,
-               seconds=count * interval + 30)
+               seconds=count * interval + 60)
     times = [float(word) * 1000 for word in re.findall(r" time=([\d.]+) ms", text)][:count]
     return sorted(times + [LOST_PING] * (count - len(times)))
 

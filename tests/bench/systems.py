@@ -100,7 +100,7 @@ def _openvpn(options_of_ends):
             texts = [open(log, encoding="utf-8", errors="replace").read() for log in logs]
             return all("Initialization Sequence Completed" in text for text in texts)
 
-        wait_for(connected, "OpenVPN is connected", 30)
+        wait_for(connected, "OpenVPN is connected")
         yield [end.pid for end in ends]
 
 

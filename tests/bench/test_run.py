@@ -11,7 +11,7 @@ RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run")
 def results_of(folder, *options):
     environment = dict(os.environ, VPNTUN_WIREGUARD_GO="/nonexistent")  # nothing is fetched
     done = subprocess.run([RUN, "--bin-dir", harness.BIN_DIR, "--rounds", "1", "--seconds", "1", "--pings", "20", "--output",
-                           str(folder), *options], capture_output=True, text=True, timeout=240, env=environment, check=False)
+                           str(folder), *options], capture_output=True, text=True, timeout=1200, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     with open(folder / "results.json", encoding="utf-8") as file:
         return json.load(file), done.stdout
