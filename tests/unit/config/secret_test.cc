@@ -90,15 +90,15 @@ TEST(ProfileFile, ThatTheSessionsUserCannotReadIsWarnedOf) {
 // A folder of credentials of its own.
 class Credentials : public testing::Test {
  protected:
-  Credentials() : folder_(fs::temp_directory_path() / fmt_name()) {
-    fs::create_directories(folder_);
+  Credentials() {
+    std::string pattern = fs::temp_directory_path() / "vpntun-credentials-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
     ::setenv("CREDENTIALS_DIRECTORY", folder_.c_str(), 1);
   }
   ~Credentials() override {
     ::unsetenv("CREDENTIALS_DIRECTORY");
     fs::remove_all(folder_);
   }
-  static std::string fmt_name() { return "vpntun-credentials-" + std::to_string(::getpid()); }
   void put(const std::string& name, const std::string& content) const {
     std::ofstream(folder_ / name, std::ios::binary) << content;
   }

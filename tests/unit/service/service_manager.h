@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,18 +23,20 @@ class ServiceManager {
     std::vector<UniqueFd> fds;
   };
 
-  ServiceManager() : path_("/tmp/vpntun-notify-test." + std::to_string(::getpid())) {
+  ServiceManager() {
+    std::string pattern = "/tmp/vpntun-notify-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    const std::string path = folder_ + "/notify";
     socket_ = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path_.c_str(), sizeof(address.sun_path) - 1);
-    ::unlink(path_.c_str());
+    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    ::setenv("NOTIFY_SOCKET", path_.c_str(), 1);
+    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
   }
   ~ServiceManager() {
     ::unsetenv("NOTIFY_SOCKET");
-    ::unlink(path_.c_str());
+    std::filesystem::remove_all(folder_);
   }
   ServiceManager(const ServiceManager&) = delete;
   ServiceManager& operator=(const ServiceManager&) = delete;
@@ -65,7 +67,7 @@ class ServiceManager {
   }
 
  private:
-  std::string path_;
+  std::string folder_;
   UniqueFd socket_;
 };
 

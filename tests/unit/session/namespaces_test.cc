@@ -1,7 +1,8 @@
 // Sessions whose interface lives in a named network namespace.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include <random>
 
 #include "hosts.h"
 
@@ -39,7 +40,7 @@ class InNamespace : public testing::Test {
     }
   }
 
-  const std::string name_ = "vpntun-test-" + std::to_string(::getpid());
+  const std::string name_ = "vpntun-test-" + std::to_string(std::random_device{}());
   service::Loop loop_;
   Host host_;
   Host other_;
