@@ -109,6 +109,7 @@ void Workers::set_allow_public_plaintext(bool allowed) {
 }
 
 void Workers::set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint) {
+  configs_[peer].endpoint = endpoint;
   post(SetEndpoint{peer, endpoint});
 }
 

@@ -88,7 +88,8 @@ class Workers {
   // The ways to all peers may be others now (the machine slept, the network changed): WireGuard
   // proves them by a message to each.
   void revive_peers();
-  // A configured endpoint (a host name resolved anew), or none.
+  // Another configured endpoint (a host name resolved anew, the next of a list), or none: the one
+  // that set_peers() compares with.
   void set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint);
 
   // Writes pcapng to a pipe until its reader goes. Returns the capture's id; nullopt: kMaxCaptures

@@ -264,6 +264,21 @@ TEST_F(Pair, PeersAreReplacedWhileRunningAndKeepTheirCounters) {
     EXPECT_EQ(std::get<PeerNews>(event).peer, 1u);  // by its index of now
 }
 
+// What a name was resolved to meanwhile is no other endpoint when all peers are given once more.
+TEST_F(Pair, APeerThatMovedAwayFromAResolvedEndpointStaysWhereItIsWhenPeersAreReplaced) {
+  right->set_endpoint(0, endpoint("10.0.2.9:1"));
+  ASSERT_TRUE(eventually([&] { return right->snapshot().peers[0].endpoint.has_value(); }));
+  write_packet(left_end, there);
+  EXPECT_EQ(read_packet(right_end), there);
+  ASSERT_EQ(right->snapshot().peers[0].endpoint, endpoint("10.0.2.7:1"));
+  PeerConfig resolved = learned("left", {"10.1.0.1/32"});
+  resolved.endpoint = endpoint("10.0.2.9:1");
+  right->set_peers({resolved});
+  write_packet(right_end, back);
+  EXPECT_EQ(read_packet(left_end), back);
+  EXPECT_EQ(right->snapshot().peers[0].endpoint, endpoint("10.0.2.7:1"));
+}
+
 TEST(Worker, AHandshakeThatFindsAFullQueueIsCountedAsThat) {
   auto [kernel, inside] = wire();
   auto [network, outside] = wire();
