@@ -34,14 +34,18 @@ struct SetEndpoint {
   PeerIndex peer = kNoPeer;
   std::optional<Endpoint> endpoint;
 };
+// The way to the peer is another one now, and where it is the same.
+struct ChangeWay {
+  PeerIndex peer = kNoPeer;
+};
 struct AddCapture {
   std::uint64_t id = 0;
   UniqueFd pipe;
   CaptureOptions options;
 };
 // For all workers: the first one obeys while none of them is in a turn.
-using Change =
-    std::variant<SetPeers, SetPrivateKey, SetMtu, Revive, AllowPublic, SetEndpoint, AddCapture>;
+using Change = std::variant<SetPeers, SetPrivateKey, SetMtu, Revive, AllowPublic, SetEndpoint,
+                            ChangeWay, AddCapture>;
 
 struct Inject {
   std::vector<std::uint8_t> bytes;

@@ -73,6 +73,12 @@ void Plane::obey(const SetEndpoint& command) noexcept {
     tables.macs.flush(command.peer);
 }
 
+void Plane::obey(const ChangeWay& command) noexcept {
+  if (command.peer >= tables.peers.size()) return;
+  tables.peers[command.peer].local = IpAddress{};  // of the former way
+  if (wireguard) wireguard->moved(command.peer, true);
+}
+
 void Plane::obey(AddCapture& command) noexcept {
   tables.captures.add(command.id, std::move(command.pipe), command.options);
   // EPOLLERR, the reader's end, is always told.

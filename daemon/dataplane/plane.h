@@ -57,6 +57,7 @@ class Plane {
   void obey(const Revive& command) noexcept;
   void obey(const AllowPublic& command) noexcept;
   void obey(const SetEndpoint& command) noexcept;
+  void obey(const ChangeWay& command) noexcept;
   void obey(AddCapture& command) noexcept;
   void flush_captures() noexcept;
   void watch(int operation, const CaptureTap& tap) const noexcept;

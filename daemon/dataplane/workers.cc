@@ -113,6 +113,10 @@ void Workers::set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoi
   post(SetEndpoint{peer, endpoint});
 }
 
+void Workers::change_way(PeerIndex peer) {
+  post(ChangeWay{peer});
+}
+
 std::optional<std::uint64_t> Workers::add_capture(UniqueFd pipe, const CaptureOptions& options) {
   if (captures_ == kMaxCaptures) return std::nullopt;
   ++captures_;

@@ -91,6 +91,8 @@ class Workers {
   // Another configured endpoint (a host name resolved anew, the next of a list), or none: the one
   // that set_peers() compares with.
   void set_endpoint(PeerIndex peer, const std::optional<Endpoint>& endpoint);
+  // The way to the peer is another one, wherever it is by now: it hears from us the new way.
+  void change_way(PeerIndex peer);
 
   // Writes pcapng to a pipe until its reader goes. Returns the capture's id; nullopt: kMaxCaptures
   // run already.

@@ -48,7 +48,7 @@ void Running::look_at_ways(Ways::Of which) {
   const std::vector<PeerFacts> known = peers_->facts(workers_->snapshot());
   or_warn([&] {
     for (const std::size_t peer : ways_.look(netlink_, known, which, index_, mark_))
-      workers_->set_endpoint(static_cast<packet::PeerIndex>(peer), known[peer].endpoint);
+      workers_->change_way(static_cast<packet::PeerIndex>(peer));
   });
 }
 
