@@ -22,7 +22,7 @@ class Lab:
     def command(self, *arguments):
         return [*self.prefix, self.binary, *arguments]
 
-    def run(self, *arguments, seconds=300, **options):
+    def run(self, *arguments, seconds=600, **options):
         return subprocess.run(self.command(*arguments), env=self.environment, capture_output=True, text=True,
                               stdin=options.pop("stdin", subprocess.DEVNULL), timeout=seconds, check=False, **options)
 

@@ -48,7 +48,7 @@ def test_an_ordinary_user_runs_the_lab(lab):
     lab.ok("up")
     script = lab.ok("env").strip() + "; /run/programs/vpnctl start lab-server lab"
     assert as_nobody("sh", "-c", script).returncode == 0
-    assert "ttl=63" in lab.ok("exec", "u", "ping", "-n", "-c", "1", "192.168.60.101")
+    assert "ttl=63" in lab.ok("exec", "u", "ping", "-n", "-c", "1", "-W", "60", "192.168.60.101")
     assert "192.168.60.101/24" in lab.ok("exec", "u", "ip", "netns", "exec", "v", "ip", "-4", "address")
 
 

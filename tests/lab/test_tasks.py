@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def tshark(*arguments):
-    return subprocess.run(["tshark", "-n", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(["tshark", "-n", *arguments], capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_list_has_every_task(lab):
@@ -78,7 +78,7 @@ def test_what_a_learner_broke_is_repaired_before_a_task(lab_up):
 
 def test_keep_leaves_the_lab_as_the_task_made_it(lab):
     assert "The lab stays up" in lab.ok("run", "5", "--keep")
-    assert "ttl=63" in lab.ok("exec", "u", "ping", "-n", "-c", "1", "192.168.60.101")
+    assert "ttl=63" in lab.ok("exec", "u", "ping", "-n", "-c", "1", "-W", "60", "192.168.60.101")
 
 
 @pytest.mark.parametrize("ends", [("client",), ("server",), ("client", "server")], ids="-".join)

@@ -112,7 +112,7 @@ def test_vpnctl_reaches_the_manager_from_outside(lab_up):
     script = f"{line}; {program('vpnctl')} start lab-server lab && {program('vpnctl')} status lab"
     shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "192.168.53.99/24" in shown
-    assert "ttl=63" in lab_up.ok("exec", "u", "ping", "-n", "-c", "1", "192.168.60.101")
+    assert "ttl=63" in lab_up.ok("exec", "u", "ping", "-n", "-c", "1", "-W", "60", "192.168.60.101")
     status = lab_up.ok("status")
     assert "192.168.53.98/24" in status and "lab-server  running" in status
 
