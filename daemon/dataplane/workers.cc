@@ -141,11 +141,8 @@ std::vector<Event> Workers::take_events() {
   std::vector<Event> events;
   for (const Notice& notice : plane_->notices.take()) {
     if (const auto* changed = std::get_if<PeerChanged>(&notice)) {
-      // Opens the way for the next announcement before anybody looks: no change is missed.
-      changed->record->announced();
-      const auto peer = std::find(records_.begin(), records_.end(), changed->record);
-      if (peer != records_.end())
-        events.emplace_back(PeerNews{static_cast<PeerIndex>(peer - records_.begin())});
+      heard_.push_back(changed->record);
+      events.emplace_back(PeerNews{});
     } else if (const auto* injected = std::get_if<Injected>(&notice)) {
       events.emplace_back(InjectDone{injected->token, injected->error_number});
     } else if (const auto* closed = std::get_if<CaptureClosed>(&notice)) {
@@ -163,6 +160,11 @@ std::vector<Event> Workers::take_events() {
   return events;
 }
 
+void Workers::hear_again() {
+  for (const auto& record : heard_) record->announced();
+  heard_.clear();
+}
+
 Snapshot Workers::snapshot() const {
   Snapshot snapshot;
   snapshot.traffic = plane_->tables.traffic.read();
@@ -174,6 +176,7 @@ Snapshot Workers::snapshot() const {
     for (std::size_t kind = 0; kind < std::min(others.size(), snapshot.offloads.size()); ++kind)
       if (snapshot.offloads[kind].on()) snapshot.offloads[kind] = others[kind];
   }
+  snapshot.peers.reserve(records_.size());
   for (const auto& record : records_)
     snapshot.peers.push_back(
         {record->traffic.read(), record->endpoint(), record->handshakes(), record->refused()});

@@ -23,9 +23,7 @@
 namespace vpntun::dataplane {
 
 // Something of a peer changed: where it is, or how its handshakes go. The snapshot says what.
-struct PeerNews {
-  PeerIndex peer = kNoPeer;
-};
+struct PeerNews {};
 // The interface was deleted: the worker goes on without an inside.
 struct InsideGone {};
 struct InjectDone {
@@ -106,6 +104,9 @@ class Workers {
   // Readable when take_events() has something.
   int event_fd() const noexcept;
   std::vector<Event> take_events();
+  // A peer has news once, and again after this call: before a snapshot that is looked at for them,
+  // so that it or other news tell of every change.
+  void hear_again();
 
   Snapshot snapshot() const;
 
@@ -116,7 +117,8 @@ class Workers {
   std::vector<std::shared_ptr<PeerRecord>> records_;  // of configs_
   std::unique_ptr<Plane> plane_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<bool> answered_;  // of workers_, since the last Alive
+  std::vector<bool> answered_;                      // of workers_, since the last Alive
+  std::vector<std::shared_ptr<PeerRecord>> heard_;  // of peers that had news, until hear_again()
   std::uint64_t next_capture_ = 1;
   std::size_t captures_ = 0;
   std::vector<std::thread> threads_;

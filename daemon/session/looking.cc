@@ -33,19 +33,19 @@ void or_warn(Work work) {
 }  // namespace
 
 // What the kernel reports changes of: read again after a notice, not at every look.
-void Running::look_at_host() {
+void Running::look_at_host(const dataplane::Snapshot& snapshot) {
   or_warn(
       [this] { drift_ = drift_of(wanted_, look_at_interface(netlink_, index_, wanted_.table)); });
   policy_routing_->look();
   if (forwards_answers(wanted_))
     or_warn([this] { forwarding_->replace(forwarding_interfaces(wanted_)); });
-  look_at_ways(Ways::Of::kAll);
+  look_at_ways(snapshot, Ways::Of::kAll);
 }
 
 // A peer to which another way leads now hears from us, and answers there.
-void Running::look_at_ways(Ways::Of which) {
+void Running::look_at_ways(const dataplane::Snapshot& snapshot, Ways::Of which) {
   if (!namespaces_.together()) return;
-  const std::vector<PeerFacts> known = peers_->facts(workers_->snapshot());
+  const std::vector<PeerFacts> known = peers_->facts(snapshot);
   or_warn([&] {
     for (const std::size_t peer : ways_.look(netlink_, known, which, index_, mark_))
       workers_->change_way(static_cast<packet::PeerIndex>(peer));
@@ -84,25 +84,37 @@ void Running::look_at_forwarding() {
 
 void Running::look() {
   const Instant begun = BootClock::now();
-  const bool moved = std::exchange(moved_, false);
+  workers_->hear_again();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
+  const bool moved = take_in_moves(snapshot);
   if (std::exchange(host_changed_, false)) {
-    look_at_host();
+    look_at_host(snapshot);
     peers_->network_changed();
   } else if (moved) {
-    look_at_ways(Ways::Of::kMoved);
+    look_at_ways(snapshot, Ways::Of::kMoved);
   }
   look_at_forwarding();
   kill_switch_.look();
   masquerade_->look();
   if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)
     workers_->revive_peers();
-  look_at_peers(loop_.now());
+  look_at_peers(snapshot, loop_.now());
   look_cost_ = BootClock::now() - begun;
 }
 
+// Remembers where peers are when one of them is elsewhere than at the last look. Returns whether
+// the way to one may be another.
+bool Running::take_in_moves(const dataplane::Snapshot& snapshot) {
+  const bool told = std::exchange(moved_, false);
+  if (std::ranges::equal(snapshot.peers, shown_.peers, {},
+                         &dataplane::Snapshot::PeerState::endpoint, &Shown::Peer::endpoint))
+    return told;
+  remember_endpoints(snapshot);
+  return true;
+}
+
 // Takes in the counters, judges, tells if something changed, and plans the next look.
-void Running::look_at_peers(Instant now) {
-  const dataplane::Snapshot snapshot = workers_->snapshot();
+void Running::look_at_peers(const dataplane::Snapshot& snapshot, Instant now) {
   const bool active = peers_->advance(snapshot, now);
   const Facts seen = facts(snapshot);
   const Assessment assessment = assess(seen, now);

@@ -59,9 +59,11 @@ Running::Running(config::Profile profile, service::Loop& loop, service::FdStore 
   bring_up();
   kill_switch_.started();
   announce();
-  look_at_host();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
+  remember_endpoints(snapshot);
+  look_at_host(snapshot);
   look_at_forwarding();
-  const Facts seen = facts(workers_->snapshot());
+  const Facts seen = facts(snapshot);
   const Assessment assessment = assess(seen, loop_.now());
   shown_ = shown_of(seen, assessment, loop_.now());
   log_lost_offloads({}, shown_.offloads);
@@ -191,10 +193,9 @@ void Running::announce() const {
 }
 
 void Running::take_events() {
-  std::vector<std::size_t> peers;
   for (dataplane::Event& event : workers_->take_events()) {
-    if (const auto* news = std::get_if<dataplane::PeerNews>(&event)) {
-      peers.push_back(news->peer);
+    if (std::holds_alternative<dataplane::PeerNews>(event)) {
+      look_soon();
     } else if (std::holds_alternative<dataplane::Alive>(event)) {
       if (alive_) std::exchange(alive_, {})();
     } else if (std::holds_alternative<dataplane::InsideGone>(event)) {
@@ -207,24 +208,10 @@ void Running::take_events() {
                  "a capture ended, {} records lost", ended->lost);
     }
   }
-  if (!peers.empty()) take_news(peers);
 }
 
-// Where a peer is may change the way there; how its handshakes go, only the health.
-void Running::take_news(const std::vector<std::size_t>& peers) {
-  const dataplane::Snapshot snapshot = workers_->snapshot();
-  const bool moved = std::ranges::any_of(peers, [&](std::size_t peer) {
-    return snapshot.peers[peer].endpoint != shown_.peers[peer].endpoint;
-  });
-  if (!moved) return look_soon();
-  remember_endpoints();
-  moved_ = true;
-  look_soon();
-}
-
-void Running::remember_endpoints() {
+void Running::remember_endpoints(const dataplane::Snapshot& snapshot) {
   std::vector<LearnedEndpoint> learned;
-  const dataplane::Snapshot snapshot = workers_->snapshot();
   for (std::size_t i = 0; i < profile_.peers.size(); ++i)
     if (profile_.peers[i].endpoints.empty() && snapshot.peers[i].endpoint)
       learned.push_back({profile_.peers[i].name, *snapshot.peers[i].endpoint});
@@ -308,11 +295,12 @@ void Running::apply(const config::Profile& next) {
   profile_ = next;
   wanted_ = wanted;
   mtu_ = mtu;
-  remember_endpoints();
+  const dataplane::Snapshot snapshot = workers_->snapshot();
+  remember_endpoints(snapshot);
 
-  look_at_host();
+  look_at_host(snapshot);
   look_at_forwarding();
-  const Facts seen = facts(workers_->snapshot());
+  const Facts seen = facts(snapshot);
   const Assessment assessment = assess(seen, loop_.now());
   const Shown shown = std::exchange(shown_, shown_of(seen, assessment, loop_.now()));
   if (shown_.health != shown.health || shown_.codes != shown.codes) log_health(assessment);
@@ -378,6 +366,7 @@ void Running::ask_alive(std::function<void()> alive) {
 }
 
 void Running::release() {
+  remember_endpoints(workers_->snapshot());
   handover_.release();
   namespaces_.release();
   kill_switch_.release();

@@ -74,19 +74,19 @@ class Running {
   void open_control_socket();
   void change(const config::Profile& next);
   void announce() const;
-  void look_at_host();
-  void look_at_ways(Ways::Of which);
+  void look_at_host(const dataplane::Snapshot& snapshot);
+  void look_at_ways(const dataplane::Snapshot& snapshot, Ways::Of which);
   void look_at_forwarding();
   void look();
-  void look_at_peers(Instant now);
+  bool take_in_moves(const dataplane::Snapshot& snapshot);
+  void look_at_peers(const dataplane::Snapshot& snapshot, Instant now);
   void plan_look(Instant when);
   void look_at_host_soon();
   void look_soon();
   void take_events();
-  void take_news(const std::vector<std::size_t>& peers);
   void take_notices();
   void break_with(const Error& error);
-  void remember_endpoints();
+  void remember_endpoints(const dataplane::Snapshot& snapshot);
   Facts facts(const dataplane::Snapshot& snapshot);
 
   // In build order; what comes later is taken down first.

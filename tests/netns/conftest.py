@@ -1,5 +1,6 @@
 """What the tests on the real kernel share: two hosts on a wire, one manager that runs the tunnels of both."""
 import os
+import signal
 import sys
 
 import pytest
@@ -49,6 +50,26 @@ class Tunnels(World):
 
     def wait_endpoint(self, tunnel, name, endpoint):
         wait_for(lambda: self.peer(tunnel, name)["endpoint"] == endpoint, f"{name} of {tunnel} is at {endpoint}")
+
+
+    def kill_and_start(self, name):
+        """Ends its session at once; where its peers are it has noted by then, which is a moment after it learned so."""
+        def noted():
+            status = self.client.status(name)
+            lines = noted_endpoints(status["pid"])
+            learned = [peer for peer in status["peers"] if peer["endpoint"] and not peer["configured-endpoint"]]
+            return all(f"{peer['endpoint']} {peer['name']}" in lines for peer in learned) and status["pid"]
+        os.kill(wait_for(noted, f"{name} has noted where its peers are"), signal.SIGKILL)
+        self.wait_state(name, "failed")
+        self.client.start(name)
+
+
+def noted_endpoints(pid):
+    """The lines of what a session leaves to the next one."""
+    folder = f"/proc/{pid}/fd"
+    [memory] = [fd for fd in os.listdir(folder) if "vpntun-endpoints" in os.readlink(f"{folder}/{fd}")]
+    with open(f"{folder}/{memory}", encoding="utf-8") as file:
+        return file.read().splitlines()
 
 
 @pytest.fixture

@@ -39,9 +39,7 @@ def restart(tunnels, name):
 
 
 def kill_and_start(tunnels, name):
-    os.kill(tunnels.client.status(name)["pid"], signal.SIGKILL)
-    tunnels.wait_state(name, "failed")
-    tunnels.client.start(name)
+    tunnels.kill_and_start(name)
 
 
 WAYS = pytest.mark.parametrize("end", [restart, kill_and_start])

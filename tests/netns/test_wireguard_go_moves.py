@@ -1,6 +1,4 @@
 """wireguard-go at the other end: either end moves, restarts and forgets."""
-import os
-import signal
 import threading
 import time
 
@@ -27,9 +25,7 @@ def readdress(netns, old, new):
 
 
 def kill_and_start(go):
-    os.kill(go.tunnels.client.status("server")["pid"], signal.SIGKILL)
-    go.tunnels.wait_state("server", "failed")
-    go.tunnels.client.start("server")
+    go.tunnels.kill_and_start("server")
 
 
 def restart(go):

@@ -78,9 +78,7 @@ TEST_F(Pair, PacketsGoBothWaysAndTheLearnedEndpointIsAnnounced) {
   EXPECT_EQ(read_packet(right_end), there);
   const std::vector<Event> seen = events(*right);
   ASSERT_EQ(seen.size(), 1u);
-  const auto* news = std::get_if<PeerNews>(&seen[0]);
-  ASSERT_NE(news, nullptr);
-  EXPECT_EQ(news->peer, 0u);
+  EXPECT_TRUE(std::holds_alternative<PeerNews>(seen[0]));
   EXPECT_EQ(right->snapshot().peers[0].endpoint, endpoint("10.0.2.7:1"));
   write_packet(right_end, back);
   EXPECT_EQ(read_packet(left_end), back);
@@ -260,8 +258,28 @@ TEST_F(Pair, PeersAreReplacedWhileRunningAndKeepTheirCounters) {
   ASSERT_EQ(snapshot.peers.size(), 2u);
   EXPECT_EQ(snapshot.peers[1].traffic.rx_packets, 1u);
   EXPECT_EQ(snapshot.peers[1].endpoint, endpoint("10.0.2.7:1"));
-  for (const Event& event : right->take_events())
-    EXPECT_EQ(std::get<PeerNews>(event).peer, 1u);  // by its index of now
+}
+
+// Whoever sends from ever new places does not keep the control thread busy.
+TEST_F(Pair, APeerThatMovesHasNewsOnceUntilItIsHeardAgain) {
+  const auto move = [&] {
+    right->set_endpoint(0, endpoint("10.0.2.9:1"));
+    write_packet(left_end, there);
+    EXPECT_EQ(read_packet(right_end), there);
+    right->ask_alive();  // after the turn with the packet
+    std::vector<Event> seen;
+    EXPECT_TRUE(eventually([&] {
+      for (const Event& event : right->take_events()) seen.push_back(event);
+      return !seen.empty() && std::holds_alternative<Alive>(seen.back());
+    }));
+    return seen.size() - 1;
+  };
+  EXPECT_EQ(move(), 1u);
+  EXPECT_EQ(move(), 0u);
+  EXPECT_EQ(move(), 0u);
+  right->hear_again();
+  EXPECT_EQ(move(), 1u);
+  EXPECT_EQ(move(), 0u);
 }
 
 // What a name was resolved to meanwhile is no other endpoint when all peers are given once more.
