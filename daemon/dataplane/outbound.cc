@@ -225,7 +225,7 @@ void Outbound::forward(const packet::Packet& packet) noexcept {
   packet::Packet& copy =
       transport_.rewrites() ? forwards_.append_copy(packet) : forwards_.append_view(packet);
   const Outcome outcome = transport_.seal(copy, sealings_);
-  if (outcome.is_dropped()) drop(outcome.reason(), copy);
+  if (outcome.is_dropped()) refuse(outcome.reason(), copy);
   if (!outcome.is_passed()) forwards_.drop_last();
 }
 

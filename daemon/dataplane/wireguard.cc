@@ -112,7 +112,7 @@ Outcome Wireguard::seal(packet::Packet& packet, Sealings& sealings) noexcept {
 Outcome Wireguard::open(packet::Packet& datagram, const wg::Opening& opening) noexcept {
   const std::size_t size = datagram.bytes.size();
   const wg::Arrival arrival =
-      device_.receive(datagram.bytes, datagram.remote, tables_.now, opening);
+      device_.receive(datagram.bytes, {datagram.remote, datagram.local}, tables_.now, opening);
   datagram.peer = index_of(arrival.peer);
   if (arrival.kind == wg::Arrival::Kind::kRefused)
     return Outcome::dropped(reason_of(arrival.refusal));
@@ -153,6 +153,7 @@ void Wireguard::poll(packet::Batch& datagrams) noexcept {
   take_events();
   while (!datagrams.full()) {
     const auto transmit = device_.poll_transmit(tables_.now);
+    take_events();
     if (!transmit) break;
     const PeerIndex index = transmit->answer ? kNoPeer : index_of(transmit->peer);
     if (!transmit->answer && (index == kNoPeer || !tables_.peers[index].endpoint)) {
@@ -161,13 +162,17 @@ void Wireguard::poll(packet::Batch& datagrams) noexcept {
     }
     packet::Packet& datagram = datagrams.append_copy(transmit->datagram());
     datagram.peer = index;
-    datagram.remote = transmit->answer ? *transmit->answer : *tables_.peers[index].endpoint;
-    if (index != kNoPeer) datagram.local = tables_.peers[index].local;
+    if (transmit->answer) {
+      datagram.remote = transmit->answer->remote;
+      datagram.local = transmit->answer->local;
+    } else {
+      datagram.remote = *tables_.peers[index].endpoint;
+      datagram.local = tables_.peers[index].local;
+    }
     const auto type = wg::type_of(datagram.bytes);
     if (type != wg::MessageType::kData) datagram.traffic_class = kHandshakeTrafficClass;
     if (type == wg::MessageType::kInitiation) note(index, &Handshakes::tried);
   }
-  take_events();
 }
 
 void Wireguard::take_events() noexcept {
@@ -175,6 +180,8 @@ void Wireguard::take_events() noexcept {
     const PeerIndex peer = index_of(event->peer);
     if (peer == kNoPeer) continue;
     if (event->kind == wg::EventKind::kKeypairReady) released_.push_back(event->peer);
+    // It may be from our own address, which leads nowhere any more, that it goes unanswered.
+    if (event->kind == wg::EventKind::kHandshakeUnanswered) tables_.peers[peer].local = {};
     if (event->kind == wg::EventKind::kHandshakeGivenUp)
       drop_staged(event->peer, tables_.peers[peer].endpoint);
     note(peer, event->kind == wg::EventKind::kAnswerRefused     ? &Handshakes::answer_refused

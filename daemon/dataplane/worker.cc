@@ -119,30 +119,28 @@ int Worker::milliseconds_to_wait() const noexcept {
   return static_cast<int>(std::clamp<std::int64_t>(wait.count(), 0, kLongestWait.count()));
 }
 
-// What the protocol has to send by itself, and what waited for it.
+// What the protocol has to send by itself, and what waited for it. An initiation takes as long as
+// dozens of packets, so of thousands of them each turn makes some.
 void Worker::run_protocol() noexcept {
   Wireguard* const wireguard = plane_.wireguard.get();
   if (wireguard == nullptr) return;
   Tables& tables = plane_.tables;
   const Hold hold(tables.mutex);
-  do {
-    protocol_.clear();
-    wireguard->poll(protocol_);
-    if (protocol_.empty()) break;
-    outside_->send(protocol_);
-    for (const packet::Packet& datagram : protocol_.packets()) {
-      CaptureNote note;
-      if (datagram.peer != kNoPeer) note.peer = tables.peers[datagram.peer].name;
-      if (datagram.verdict != packet::SendVerdict::kSent) {
-        note.dropped = reason_of_unsent(datagram.verdict);
-        tables.drops.count_sealed(*note.dropped, datagram.bytes.size(), packet::Direction::kOut,
-                                  &datagram.remote, tables.now);
-      } else if (datagram.peer != kNoPeer) {
-        tables.count_tx(datagram, false);
-      }
-      tables.captures.outer(datagram, packet::Direction::kOut, note);
+  protocol_.clear();
+  wireguard->poll(protocol_);
+  if (!protocol_.empty()) outside_->send(protocol_);
+  for (const packet::Packet& datagram : protocol_.packets()) {
+    CaptureNote note;
+    if (datagram.peer != kNoPeer) note.peer = tables.peers[datagram.peer].name;
+    if (datagram.verdict != packet::SendVerdict::kSent) {
+      note.dropped = reason_of_unsent(datagram.verdict);
+      tables.drops.count_sealed(*note.dropped, datagram.bytes.size(), packet::Direction::kOut,
+                                &datagram.remote, tables.now);
+    } else if (datagram.peer != kNoPeer) {
+      tables.count_tx(datagram, false);
     }
-  } while (protocol_.full());
+    tables.captures.outer(datagram, packet::Direction::kOut, note);
+  }
   for (PeerIndex peer = wireguard->next_released(); peer != kNoPeer;
        peer = wireguard->next_released())
     outbound_.send_staged(peer, wireguard->take_staged(peer));

@@ -51,7 +51,7 @@ class Worker {
   UniqueFd epoll_;
   Outbound outbound_;
   Inbound inbound_;
-  packet::Batch protocol_;             // datagrams of the protocol itself
+  packet::Batch protocol_{32};         // datagrams of the protocol itself, in one turn
   Instant deadline_ = Instant::max();  // of the protocol, when this worker looked last
   bool has_mail_ = false;
   bool more_outside_ = false;  // to be read without waiting

@@ -24,6 +24,7 @@ void Device::set_private_key(const crypto::SecretKey& private_key, Instant now) 
   for (const auto& [key, id] : state.roster.by_key()) {
     Peer& peer = *state.roster.at(id);
     if (peer.keypairs.sendable(now)) state.tell(peer, EventKind::kExpired);
+    const bool wished = peer.initiating();
     peer.keypairs.clear();
     peer.initiation.reset();
     peer.handshake_sent = kLongAgo;  // that was another key's
@@ -32,6 +33,7 @@ void Device::set_private_key(const crypto::SecretKey& private_key, Instant now) 
     peer.timers = {};
     peer.timers.keep_alive_every(interval, now);
     state.deadlines.set(id, peer.timers.next());
+    if (wished) state.wish(peer, now);
   }
 }
 
@@ -100,7 +102,7 @@ Opening Device::begin_open(MutableBytes datagram, Instant now) const noexcept {
   return {entry->keypair->ciphers, datagram};
 }
 
-Arrival Device::receive(MutableBytes datagram, const Endpoint& source, Instant now,
+Arrival Device::receive(MutableBytes datagram, const Path& path, Instant now,
                         const Opening& opening) noexcept {
   const auto type = type_of(datagram);
   if (!type) return refused(Refusal::kMalformed);
@@ -113,7 +115,7 @@ Arrival Device::receive(MutableBytes datagram, const Endpoint& source, Instant n
     case MessageType::kResponse:
       break;
   }
-  return state_->receive_handshake(datagram, *type, source, now);
+  return state_->receive_handshake(datagram, *type, path, now);
 }
 
 Arrival Device::State::receive_data(MutableBytes datagram, const Opening& opening,
@@ -245,6 +247,7 @@ std::optional<Transmit> Device::State::keepalive_to(Peer& peer, Instant now) noe
 }
 
 Instant Device::next_deadline() const noexcept {
+  if (!state_->answers.empty() || !state_->told.empty()) return Instant{};
   const DeadlineQueue::Entry* const first = state_->deadlines.first();
   return first ? first->when : kNever;
 }

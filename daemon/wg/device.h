@@ -53,10 +53,19 @@ struct PeerSettings {
   Duration persistent_keepalive{};  // 0: off
 };
 
+// Where a datagram came from, and to which of our addresses: what answers it goes back that way.
+struct Path {
+  Path() = default;
+  Path(const Endpoint& from, const IpAddress& to = {}) : remote(from), local(to) {}
+  bool operator==(const Path&) const = default;
+  Endpoint remote;
+  IpAddress local;  // unspecified: any
+};
+
 // A datagram to be sent.
 struct Transmit {
-  PeerId peer = kNobody;           // to where this peer was heard last
-  std::optional<Endpoint> answer;  // instead: a cookie, to where the handshake message came from
+  PeerId peer = kNobody;       // to where this peer was heard last
+  std::optional<Path> answer;  // instead: a cookie, to where the handshake message came from
   std::size_t size = 0;
   std::array<std::uint8_t, kInitiationSize> bytes{};
   Bytes datagram() const noexcept { return Bytes(bytes).first(size); }
@@ -118,7 +127,7 @@ class Device {
                               Instant now) noexcept;
 
   // Decrypts data in place, unless that was done already by what begin_open() gave for it.
-  Arrival receive(MutableBytes datagram, const Endpoint& source, Instant now,
+  Arrival receive(MutableBytes datagram, const Path& path, Instant now,
                   const Opening& opening = {}) noexcept;
   // What may be done with a datagram before receive(): its decryption, when it is data of a session
   // there is.
@@ -142,8 +151,8 @@ class Device {
 
   std::optional<Event> poll_event() noexcept;
   std::optional<Transmit> poll_transmit(Instant now) noexcept;
-  // When poll_transmit() and poll_event() may have something although nothing happened. Never
-  // before: Instant::max().
+  // When poll_transmit() and poll_event() may have something although nothing happens: at once,
+  // when they were not asked for all of it. Never: Instant::max().
   Instant next_deadline() const noexcept;
 
   PeerStatus status(PeerId peer, Instant now) const noexcept;

@@ -23,13 +23,13 @@ struct Device::State {
   explicit State(Surroundings given);
 
   // Handshakes: handshaking.cc.
-  Arrival receive_handshake(Bytes datagram, MessageType type, const Endpoint& source,
+  Arrival receive_handshake(Bytes datagram, MessageType type, const Path& path,
                             Instant now) noexcept;
   Arrival take_initiation(const Initiation& message, Instant now) noexcept;
   Arrival take_response(const Response& message, Instant now) noexcept;
   Arrival take_cookie(const CookieReply& message, Instant now) noexcept;
   // Why it is not looked at; a cookie is the answer to kCookieRequired.
-  std::optional<Refusal> guard(Bytes datagram, const Endpoint& source, Instant now) noexcept;
+  std::optional<Refusal> guard(Bytes datagram, const Path& path, Instant now) noexcept;
   // Answers an initiation. False: its ephemeral key is a low-order point.
   bool respond_to(Peer& peer, const Initiation& message, const HandshakeState& state,
                   Instant now) noexcept;

@@ -33,30 +33,30 @@ Arrival taken(const Peer& peer, Arrival::Kind kind) noexcept {
 
 }  // namespace
 
-Arrival Device::State::receive_handshake(Bytes datagram, MessageType type, const Endpoint& source,
+Arrival Device::State::receive_handshake(Bytes datagram, MessageType type, const Path& path,
                                          Instant now) noexcept {
-  if (const auto refusal = guard(datagram, source, now)) return refused(*refusal);
+  if (const auto refusal = guard(datagram, path, now)) return refused(*refusal);
   return type == MessageType::kInitiation ? take_initiation(read_initiation(datagram), now)
                                           : take_response(read_response(datagram), now);
 }
 
 // From the cheapest to the dearest; nothing is allocated before mac1 holds.
-std::optional<Refusal> Device::State::guard(Bytes datagram, const Endpoint& source,
+std::optional<Refusal> Device::State::guard(Bytes datagram, const Path& path,
                                             Instant now) noexcept {
   if (!macs || !macs->mac1_holds(datagram)) return Refusal::kWrongMac1;
   load.count(now);
   if (answers.size() >= kMaxAnswers) return Refusal::kRateLimited;
   if (!load.under_load(now)) return std::nullopt;
-  if (!macs->mac2_holds(datagram, source, now)) {
+  if (!macs->mac2_holds(datagram, path.remote, now)) {
     Transmit cookie;
-    cookie.answer = source;
+    cookie.answer = path;
     cookie.size = kCookieReplySize;
-    const auto reply = write(macs->reply(datagram, source, now));
+    const auto reply = write(macs->reply(datagram, path.remote, now));
     std::copy(reply.begin(), reply.end(), cookie.bytes.begin());
     answers.push_back(cookie);
     return Refusal::kCookieRequired;
   }
-  if (!limiter.allow(source.address, now)) return Refusal::kRateLimited;
+  if (!limiter.allow(path.remote.address, now)) return Refusal::kRateLimited;
   return std::nullopt;
 }
 

@@ -147,7 +147,7 @@ void Station::run(Instant now) {
   for (unsigned messages = 0; const auto transmit = device_->poll_transmit(now); ++messages) {
     require(messages <= 2 * peers_.size() + 2, "a device has little to say at once");
     if (transmit->answer) {
-      wire_.send(address_, *transmit->answer, transmit->datagram(), now);
+      wire_.send(address_, transmit->answer->remote, transmit->datagram(), now);
     } else {
       sent(by_id(transmit->peer), transmit->datagram(), now);
     }

@@ -305,6 +305,38 @@ TEST_F(WireguardTest, AHandshakeEndsAlsoWhenEndpointsTakeTurns) {
   EXPECT_EQ(client->drops(DropReason::kNoSession), 1u);
 }
 
+TEST_F(WireguardTest, WhatGoesUnansweredIsTriedFromAnotherAddress) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  run();
+  client->tables.now += wg::kRejectAfterTime;
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  ASSERT_EQ(client->outside.sent.size(), 1u);
+  EXPECT_EQ(client->outside.sent[0].local, client->at.address);
+  client->tables.now += wg::kRekeyTimeout + 1s;
+  client->run_protocol();
+  ASSERT_EQ(client->outside.sent.size(), 2u);
+  EXPECT_EQ(client->outside.sent[1].remote, server->at);
+  EXPECT_TRUE(client->outside.sent[1].local.is_unspecified());
+}
+
+TEST_F(WireguardTest, ACookieLeavesFromWhereTheInitiationWent) {
+  meet();
+  client->send(ip_packet("192.168.53.99", "192.168.53.98"));
+  const Bytes initiation = client->outside.sent.at(0).bytes;
+  std::optional<Datagram> cookie;
+  for (int i = 0; i < 1000 && !cookie; ++i) {
+    server->outside.waiting.push_back({initiation, client->at, address("10.0.9.9")});
+    server->inbound.run(1000);
+    server->run_protocol();
+    for (const Datagram& sent : server->outside.sent)
+      if (wg::type_of(sent.bytes) == wg::MessageType::kCookieReply) cookie = sent;
+  }
+  ASSERT_TRUE(cookie);
+  EXPECT_EQ(cookie->remote, client->at);
+  EXPECT_EQ(cookie->local, address("10.0.9.9"));
+}
+
 TEST_F(WireguardTest, AFirstEndpointIsTriedAtOnce) {
   client.emplace(false, endpoint("10.0.2.7:1000"));
   server.emplace(false, endpoint("10.0.2.8:9090"));

@@ -106,6 +106,30 @@ TEST(Worker, WhatWaitedForItGoesToThePeersItStartsWith) {
   EXPECT_EQ(read_packet(network), waiting);
 }
 
+// More than one turn makes.
+TEST(Worker, AllOfManyHandshakesAreBegun) {
+  auto [kernel, inside] = wire();
+  auto [network, outside] = wire();
+  WorkerOptions options;
+  options.encrypted = true;
+  Workers workers(only(ports(std::move(inside), std::move(outside), "10.0.2.8:9090")), options);
+  workers.set_private_key(crypto::SecretKey::generate_private());
+  std::vector<PeerConfig> peers;
+  for (int i = 0; i < 100; ++i) {
+    PeerConfig peer = configured("p" + std::to_string(i), "10.0.2.8:9090", {});
+    peer.keys.public_key = crypto::public_key_of(crypto::SecretKey::generate_private());
+    peers.push_back(peer);
+  }
+  workers.set_peers(peers);
+  workers.start();
+  workers.revive_peers();
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    const std::optional<Bytes> datagram = read_packet(network);
+    ASSERT_TRUE(datagram) << i;
+    EXPECT_EQ(wg::type_of(*datagram), wg::MessageType::kInitiation);
+  }
+}
+
 TEST_F(Pair, AWorkerAnswersThatItIsAlive) {
   left->ask_alive();
   const std::vector<Event> seen = events(*left);

@@ -74,6 +74,16 @@ TEST_F(DeviceGuard, UnderLoadAnInitiationIsAnsweredWithACookieToWhereItCameFrom)
   EXPECT_EQ(type_of(cookie->datagram()), MessageType::kCookieReply);
 }
 
+TEST_F(DeviceGuard, WhatWasNotFetchedYetIsDueAtOnce) {
+  overload();
+  Datagram initiation = initiation_of_a();
+  EXPECT_GT(wire.b.device.next_deadline(), wire.now);
+  wire.b.device.receive(initiation, wire.a.address, wire.now);
+  EXPECT_LE(wire.b.device.next_deadline(), wire.now);
+  EXPECT_TRUE(wire.b.device.poll_transmit(wire.now));
+  EXPECT_GT(wire.b.device.next_deadline(), wire.now);
+}
+
 TEST_F(DeviceGuard, ACookieTriggersNothingAndTheNextAttemptCarriesIt) {
   overload();
   wire.deliver(wire.b, initiation_of_a());

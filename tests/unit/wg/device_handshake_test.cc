@@ -309,6 +309,14 @@ TEST(DeviceHandshake, AHandshakeOfAnotherPrivateKeyWaitsForNoneBefore) {
   EXPECT_TRUE(wire.say(wire.a, "at once"));
 }
 
+TEST(DeviceHandshake, OneUnderWayIsBegunAnewWithAnotherPrivateKey) {
+  TwoDevices wire;
+  wire.a.device.wish_handshake(wire.a.peer, wire.now);
+  EXPECT_EQ(wire.outbox(wire.a).size(), 1u);
+  wire.a.device.set_private_key(key_of(55), wire.now);
+  EXPECT_EQ(wire.outbox(wire.a).size(), 1u);
+}
+
 TEST(DeviceHandshake, TheSamePrivateKeyAgainChangesNothing) {
   TwoDevices wire;
   wire.connect();
