@@ -66,6 +66,26 @@ bool is_plain(const std::string& name) {
   return !name.empty() && name.find_first_not_of(kPlain) == std::string::npos;
 }
 
+std::size_t count_rules(std::string_view commands) {
+  constexpr std::string_view kRule = "add rule ";
+  std::size_t rules = 0;
+  for (auto at = commands.find(kRule); at != commands.npos; at = commands.find(kRule, at + 1))
+    ++rules;
+  return rules;
+}
+
+bool is_rule_of(const std::string& table, const nlmsghdr& message) {
+  if (message.nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWRULE)) return false;
+  if (mnl_nlmsg_get_payload_len(&message) < sizeof(nfgenmsg)) return false;
+  if (static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family != NFPROTO_INET)
+    return false;
+  for (const nlattr* attribute : Attributes(message, sizeof(nfgenmsg)))
+    if (mnl_attr_get_type(attribute) == NFTA_RULE_TABLE &&
+        mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+      return mnl_attr_get_str(attribute) == table;
+  return false;
+}
+
 }  // namespace
 
 std::string table_name(NftTable table, const std::string& tunnel) {
@@ -83,12 +103,13 @@ std::string table_name(NftTable table, const std::string& tunnel) {
 }
 
 // Adding before deleting makes the deletion succeed whether or not there was a table.
-void replace_table(const std::string& table, const std::string& commands,
-                   const std::string& that_does) {
+std::size_t replace_table(const std::string& table, const std::string& commands,
+                          const std::string& that_does) {
   const Outcome outcome = run(fmt::format(
       "add table inet {0}\ndelete table inet {0}\nadd table inet {0}\n{1}", table, commands));
   if (!outcome.done)
     throw_refused(outcome, fmt::format("install the nftables table {} {}", table, that_does));
+  return count_rules(commands);
 }
 
 bool remove_table(NftTable table, const std::string& tunnel) {
@@ -112,6 +133,21 @@ bool table_installed(NftTable table, const std::string& tunnel) {
   if (answer.error_number == ENOENT || answer.error_number == EINVAL) return false;
   if (answer.error_number != 0) throw_refusal(answer, attempted);
   return true;
+}
+
+// In the same way. Old kernels do not filter.
+std::size_t rules_in_table(NftTable table, const std::string& tunnel) {
+  require_nftables();
+  const std::string name = table_name(table, tunnel);
+  NetlinkSocket netlink(NETLINK_NETFILTER);
+  NetlinkMessage message((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETRULE, 0);
+  message.put_header<nfgenmsg>().nfgen_family = NFPROTO_INET;
+  mnl_attr_put_strz(message.header(), NFTA_RULE_TABLE, name.c_str());
+  std::size_t rules = 0;
+  netlink.dump(
+      message, fmt::format("count the rules in the nftables table {}", name), [&] { rules = 0; },
+      [&](const nlmsghdr& rule) { rules += is_rule_of(name, rule) ? 1 : 0; });
+  return rules;
 }
 
 }  // namespace vpntun::os

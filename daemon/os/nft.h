@@ -2,6 +2,7 @@
 // transaction in the network namespace of the calling thread. Callers: session/. Thread: control.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,15 +20,15 @@ enum class NftTable {
 // Errors: kInvalidArguments unless the tunnel's name has only letters, digits, '_', '-', '.'.
 std::string table_name(NftTable table, const std::string& tunnel);
 
-// Each install replaces the table that is there. Errors: kAccessDenied, kNotSupported (the kernel
-// lacks what it needs), kInvalidArguments, kFailed.
+// Each install replaces the table that is there, and returns how many rules it has now. Errors:
+// kAccessDenied, kNotSupported (the kernel lacks what it needs), kInvalidArguments, kFailed.
 
 // Interfaces are given by index: the rules hold on when somebody renames one.
 
 // What comes in on `interface` and leaves on another gets the address of the latter. What comes in
 // on another is forwarded to `interface` only if it answers something, or was directed there by
 // DNAT; no verdict of other tables is overridden. IPv4 and IPv6.
-void install_masquerade(const std::string& tunnel, unsigned interface);
+std::size_t install_masquerade(const std::string& tunnel, unsigned interface);
 
 // What a default route into a tunnel needs of the packets that do not come out of it.
 struct ReplyPath {
@@ -37,7 +38,7 @@ struct ReplyPath {
   std::uint32_t mark = 0;
   bool operator==(const ReplyPath&) const = default;
 };
-void install_reply_path(const std::string& tunnel, const ReplyPath& path);
+std::size_t install_reply_path(const std::string& tunnel, const ReplyPath& path);
 
 // Nothing leaves this host, its own or forwarded, but: what goes to itself; what goes into a TUN or
 // TAP interface, and comes by here again in the datagrams of whoever reads there; UDP datagrams
@@ -49,15 +50,18 @@ struct KillSwitchRules {
   std::vector<IpPrefix> inside{};  // networks of the tunnel, which are no LAN
   bool operator==(const KillSwitchRules&) const = default;
 };
-void install_kill_switch(const std::string& tunnel, const KillSwitchRules& rules);
+std::size_t install_kill_switch(const std::string& tunnel, const KillSwitchRules& rules);
 
 // Returns whether there was one.
 bool remove_table(NftTable table, const std::string& tunnel);
 bool table_installed(NftTable table, const std::string& tunnel);
+// 0 also without a table.
+std::size_t rules_in_table(NftTable table, const std::string& tunnel);
 
 // For nft_tables.cc: the commands as one transaction, in place of the table that may be there.
-// Errors say what was attempted on which table, "that masquerades".
-void replace_table(const std::string& table, const std::string& commands,
-                   const std::string& that_does);
+// Returns how many of them, one a line, add a rule. Errors say what was attempted on which table,
+// "that masquerades".
+std::size_t replace_table(const std::string& table, const std::string& commands,
+                          const std::string& that_does);
 
 }  // namespace vpntun::os

@@ -55,7 +55,7 @@ void add_lan(Rules& rules, const KillSwitchRules& wanted) {
 // Whoever forwards answers forwards all else too, and the clients' addresses are easily guessed. An
 // accept ends this chain alone, a drop is final: so it comes after the usual firewalls, which may
 // refuse with an answer and count. What conntrack does not know (untracked, invalid) is no answer.
-void install_masquerade(const std::string& tunnel, unsigned interface) {
+std::size_t install_masquerade(const std::string& tunnel, unsigned interface) {
   const std::string table = table_name(NftTable::kMasquerade, tunnel);
   const std::string own = by_index(interface);
   std::string commands = chain(table, "postrouting", "type nat hook postrouting priority 100") +
@@ -67,13 +67,13 @@ void install_masquerade(const std::string& tunnel, unsigned interface) {
   forward.add("ct state established,related accept");
   forward.add("ct status dnat accept");
   forward.add("counter drop");
-  replace_table(table, commands, "that masquerades");
+  return replace_table(table, commands, "that masquerades");
 }
 
 // The drop: a neighbour that guesses the tunnel's address could else find and fill the connections
 // inside (CVE-2019-14899). The mark: the kernel looks up the way back of what comes in, and shall
 // find that of the tunnel's own datagrams.
-void install_reply_path(const std::string& tunnel, const ReplyPath& path) {
+std::size_t install_reply_path(const std::string& tunnel, const ReplyPath& path) {
   const std::string table = table_name(NftTable::kReplyPath, tunnel);
   const std::string outside = fmt::format("iif != {}", by_index(path.interface));
   std::string commands = chain(table, "raw", "type filter hook prerouting priority -300") +
@@ -85,10 +85,10 @@ void install_reply_path(const std::string& tunnel, const ReplyPath& path) {
   Rules(commands, table, "mangle")
       .add(fmt::format("{} fib daddr type local udp dport {} meta mark set {}", outside, path.port,
                        path.mark));
-  replace_table(table, commands, "of the default route");
+  return replace_table(table, commands, "of the default route");
 }
 
-void install_kill_switch(const std::string& tunnel, const KillSwitchRules& wanted) {
+std::size_t install_kill_switch(const std::string& tunnel, const KillSwitchRules& wanted) {
   const std::string table = table_name(NftTable::kKillSwitch, tunnel);
   std::string commands = chain(table, "output", "type filter hook output priority 0") +
                          chain(table, "forward", "type filter hook forward priority 0");
@@ -107,7 +107,7 @@ void install_kill_switch(const std::string& tunnel, const KillSwitchRules& wante
     add_lan(*rules, wanted);
     rules->add(kRefuse);
   }
-  replace_table(table, commands, "that locks all ways but the tunnel");
+  return replace_table(table, commands, "that locks all ways but the tunnel");
 }
 
 }  // namespace vpntun::os

@@ -191,12 +191,12 @@ std::vector<std::string> InterfaceSwitch::off() const {
 }
 
 std::string put_back(const Namespaces& namespaces, os::NftTable table, const std::string& tunnel,
-                     const std::function<void()>& install) noexcept {
+                     std::size_t rules, const std::function<void()>& install) noexcept {
   try {
     namespaces.at_interface([&] {
-      if (os::table_installed(table, tunnel)) return;
+      if (os::rules_in_table(table, tunnel) >= rules) return;
       install();
-      log::warning("somebody removed the nftables table {}; it is put back",
+      log::warning("somebody removed the nftables table {}, or rules of it; they are put back",
                    os::table_name(table, tunnel));
     });
     return {};
@@ -214,8 +214,9 @@ Masquerade::Masquerade(const Namespaces& namespaces, std::string tunnel, unsigne
 void Masquerade::replace(bool wanted) {
   try {
     namespaces_.at_interface([&] {
-      if (wanted) return os::install_masquerade(tunnel_, interface_);
-      if (os::remove_table(os::NftTable::kMasquerade, tunnel_) && !installed_)
+      if (wanted)
+        rules_ = os::install_masquerade(tunnel_, interface_);
+      else if (os::remove_table(os::NftTable::kMasquerade, tunnel_) && !installed_)
         log::notice("masquerading of an earlier run removed");
     });
     installed_ = wanted;
@@ -228,7 +229,7 @@ void Masquerade::replace(bool wanted) {
 
 void Masquerade::look() noexcept {
   if (!installed_) return;
-  failure_ = put_back(namespaces_, os::NftTable::kMasquerade, tunnel_,
+  failure_ = put_back(namespaces_, os::NftTable::kMasquerade, tunnel_, rules_,
                       [this] { os::install_masquerade(tunnel_, interface_); });
 }
 

@@ -3,6 +3,7 @@
 // the interface. Thread: control.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -120,10 +121,10 @@ class Forwarding : public InterfaceSwitch {
       : InterfaceSwitch(kForwarding, netlink, std::move(tunnel), interfaces) {}
 };
 
-// Installs a table again that somebody removed where the interface lives. Returns why that cannot
-// be looked after; empty: the table is there.
+// Installs a table again where the interface lives, when somebody removed it or some of its rules.
+// rules: as many as it should have. Returns why that cannot be looked after; empty: all are there.
 std::string put_back(const Namespaces& namespaces, os::NftTable table, const std::string& tunnel,
-                     const std::function<void()>& install) noexcept;
+                     std::size_t rules, const std::function<void()>& install) noexcept;
 
 class Masquerade {
  public:
@@ -148,6 +149,7 @@ class Masquerade {
   std::string tunnel_;
   unsigned interface_;  // its index
   bool installed_ = false;
+  std::size_t rules_ = 0;  // installed
   std::string failure_;
 };
 

@@ -73,16 +73,16 @@ void KillSwitch::replace(const HostConfig& wanted) {
 
 void KillSwitch::look() noexcept {
   if (mode_ == config::KillSwitch::kOff) return;
-  failure_ =
-      put_back(namespaces_, kTable, tunnel_, [this] { os::install_kill_switch(tunnel_, rules_); });
+  failure_ = put_back(namespaces_, kTable, tunnel_, installed_,
+                      [this] { os::install_kill_switch(tunnel_, rules_); });
 }
 
 bool KillSwitch::is_installed() const {
   return namespaces_.at_interface([&] { return os::table_installed(kTable, tunnel_); });
 }
 
-void KillSwitch::install() const {
-  namespaces_.at_interface([&] { os::install_kill_switch(tunnel_, rules_); });
+void KillSwitch::install() {
+  installed_ = namespaces_.at_interface([&] { return os::install_kill_switch(tunnel_, rules_); });
 }
 
 void KillSwitch::remove() const {

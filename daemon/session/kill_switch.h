@@ -3,6 +3,7 @@
 // away, and not even that when they are always wanted. Thread: control.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "os/nft.h"
@@ -38,7 +39,7 @@ class KillSwitch {
 
  private:
   bool is_installed() const;
-  void install() const;
+  void install();
   void remove() const;
 
   const Namespaces& namespaces_;
@@ -46,7 +47,8 @@ class KillSwitch {
   std::uint32_t mark_;
   config::KillSwitch mode_ = config::KillSwitch::kOff;
   os::KillSwitchRules rules_;
-  bool found_ = false;  // there was one before this session, which has not started yet
+  std::size_t installed_ = 0;  // that many nftables rules
+  bool found_ = false;         // there was one before this session, which has not started yet
   bool released_ = false;
   std::string failure_;
 };

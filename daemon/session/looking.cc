@@ -94,6 +94,7 @@ void Running::look() {
     look_at_ways(snapshot, Ways::Of::kMoved);
   }
   look_at_forwarding();
+  policy_routing_->look_at_reply_path();
   kill_switch_.look();
   masquerade_->look();
   if (const Duration asleep = time_asleep(); asleep > std::exchange(asleep_, asleep) + kNap)

@@ -198,17 +198,17 @@ void PolicyRouting::set_rules(const std::vector<os::Rule>& wanted) {
 
 // Without nftables it is lacking where rp_filter is strict, and nowhere else.
 void PolicyRouting::set_reply_path() {
+  reply_path_failure_.clear();
   if (!is_active()) {
     namespaces_.at_interface([&] { remove_reply_path(tunnel_.name); });
     reply_path_.reset();
     return;
   }
   os::ReplyPath path{tunnel_.index, wanted_.addresses, tunnel_.port, tunnel_.mark};
+  if (reply_path_ == path) return look_at_reply_path();
   try {
-    const bool there = namespaces_.at_interface(
-        [&] { return os::table_installed(os::NftTable::kReplyPath, tunnel_.name); });
-    if (there && reply_path_ == path) return;
-    namespaces_.at_interface([&] { os::install_reply_path(tunnel_.name, path); });
+    reply_path_rules_ =
+        namespaces_.at_interface([&] { return os::install_reply_path(tunnel_.name, path); });
     reply_path_ = std::move(path);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNotSupported) throw;
@@ -273,6 +273,13 @@ void PolicyRouting::look() noexcept {
   } catch (const std::exception& error) {
     failure_ = fmt::format("the default route is not what it should be: {}", error.what());
   }
+}
+
+void PolicyRouting::look_at_reply_path() noexcept {
+  if (!reply_path_) return;
+  reply_path_failure_ =
+      put_back(namespaces_, os::NftTable::kReplyPath, tunnel_.name, reply_path_rules_,
+               [this] { os::install_reply_path(tunnel_.name, *reply_path_); });
 }
 
 void PolicyRouting::take_away() noexcept {

@@ -5,6 +5,7 @@
 // docs/routing.md tells it to users. Thread: control.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,10 +46,14 @@ class PolicyRouting {
   // After a change on the host: puts back what somebody took away, and looks after interfaces that
   // are new. Never throws; what fails is in failure().
   void look() noexcept;
+  // As look(), for the nftables table, of which the kernel sends no notice.
+  void look_at_reply_path() noexcept;
   // A session follows that takes it over.
   void release() noexcept;
   // Why answers of peers may not come in, or packets go past the tunnel; empty: all is well.
-  const std::string& failure() const noexcept { return failure_; }
+  const std::string& failure() const noexcept {
+    return failure_.empty() ? reply_path_failure_ : failure_;
+  }
 
  private:
   void refuse_second(const std::vector<os::Rule>& wanted) const;
@@ -66,6 +71,8 @@ class PolicyRouting {
   Tunnel tunnel_;
   HostConfig wanted_;
   std::optional<os::ReplyPath> reply_path_;  // as installed
+  std::size_t reply_path_rules_ = 0;         // of it
+  std::string reply_path_failure_;
   std::optional<InterfaceSwitch> source_check_;
   bool released_ = false;
   std::string failure_;

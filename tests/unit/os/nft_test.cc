@@ -69,6 +69,34 @@ TEST_F(NftTest, ThePurposesOfATunnelHaveTablesThatNoOtherTunnelCanName) {
   EXPECT_EQ(std::system("test -z \"$(nft list ruleset)\""), 0);
 }
 
+TEST_F(NftTest, TheRulesInATableAreCounted) {
+  EXPECT_EQ(rules_in_table(NftTable::kMasquerade, "lab"), 0u);
+  const std::size_t masquerade = install_masquerade("lab", 7);
+  const std::size_t open = install_kill_switch("lab", {.mark = 7});
+  EXPECT_EQ(rules_in_table(NftTable::kKillSwitch, "lab"), open);
+  const std::size_t lan = install_kill_switch(
+      "lab", {.mark = 7, .lan = true, .inside = {prefix("10.8.0.2/24"), prefix("fd08::2/64")}});
+  EXPECT_GT(lan, open);
+  EXPECT_EQ(rules_in_table(NftTable::kKillSwitch, "lab"), lan);
+  const std::size_t reply_path =
+      install_reply_path("lab", {7, {prefix("10.8.0.2/24"), prefix("fd08::2/64")}, 9090, 7});
+  EXPECT_EQ(rules_in_table(NftTable::kReplyPath, "lab"), reply_path);
+  EXPECT_EQ(rules_in_table(NftTable::kMasquerade, "lab"), masquerade);
+  EXPECT_EQ(rules_in_table(NftTable::kMasquerade, "other"), 0u);
+}
+
+TEST_F(NftTest, RulesThatSomebodyRemovesAreNotCounted) {
+  const std::size_t rules = install_masquerade("lab", 7);
+  ASSERT_EQ(std::system("nft 'add table ip vpntun_lab; add chain ip vpntun_lab forward; "
+                        "add rule ip vpntun_lab forward drop'"),
+            0);
+  ASSERT_EQ(std::system("nft flush chain inet vpntun_lab postrouting"), 0);
+  EXPECT_EQ(rules_in_table(NftTable::kMasquerade, "lab"), rules - 1);
+  ASSERT_EQ(std::system("nft flush table inet vpntun_lab"), 0);
+  EXPECT_EQ(rules_in_table(NftTable::kMasquerade, "lab"), 0u);
+  EXPECT_TRUE(table_installed(NftTable::kMasquerade, "lab"));
+}
+
 TEST_F(NftTest, ARefusedTableLeavesTheOneThatIsThere) {
   install_kill_switch("lab", {.mark = 7});
   EXPECT_TRUE(error_of([] {

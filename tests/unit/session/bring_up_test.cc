@@ -228,6 +228,17 @@ TEST_F(BringUp, PutsTheTableBackThatSomebodyRemoved) {
   }));
 }
 
+TEST_F(BringUp, PutsTheRulesBackThatSomebodyTookOutOfTheTable) {
+  auto profile = client_profile();
+  profile.routing.masquerade = true;
+  const HostedSession session(host_, loop_, profile);
+  const std::size_t all = host_.rules(os::NftTable::kMasquerade, "lab");
+  ASSERT_TRUE(host_.runs("nft flush table inet vpntun_lab"));
+  ASSERT_EQ(host_.rules(os::NftTable::kMasquerade, "lab"), 0u);
+  EXPECT_TRUE(
+      run_until(loop_, [&] { return host_.rules(os::NftTable::kMasquerade, "lab") == all; }));
+}
+
 TEST_F(BringUp, SweepsTheTableACrashLeft) {
   host_.at([](os::NetlinkSocket&) { os::install_masquerade("lab", 7); });
   const HostedSession session(host_, loop_, client_profile());

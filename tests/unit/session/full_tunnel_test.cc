@@ -235,5 +235,25 @@ TEST_F(FullTunnel, KillSwitchThatSomebodyFlushesIsPutBack) {
   EXPECT_TRUE(is_kept_from_lan());
 }
 
+TEST_F(FullTunnel, RulesThatSomebodyTakesOutOfATableArePutBack) {
+  start(full(KillSwitch::kWhileUp));
+  const std::size_t all = u_.rules(os::NftTable::kKillSwitch, "lab");
+  ASSERT_TRUE(u_.runs("nft flush chain inet vpntun-killswitch_lab output"));
+  ASSERT_LT(u_.rules(os::NftTable::kKillSwitch, "lab"), all);
+  EXPECT_TRUE(run_until(loop_, [&] { return u_.rules(os::NftTable::kKillSwitch, "lab") == all; }));
+  EXPECT_TRUE(is_kept_from_lan());
+}
+
+// Long after the start, with whose changes of the host others are looked at too.
+TEST_F(FullTunnel, RulesOfTheDefaultRouteArePutBackThoughNothingElseChanges) {
+  start(full());
+  const std::size_t all = u_.rules(os::NftTable::kReplyPath, "lab");
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_TRUE(u_.runs("nft flush table inet vpntun-routing_lab"));
+    ASSERT_EQ(u_.rules(os::NftTable::kReplyPath, "lab"), 0u);
+    ASSERT_TRUE(run_until(loop_, [&] { return u_.rules(os::NftTable::kReplyPath, "lab") == all; }));
+  }
+}
+
 }  // namespace
 }  // namespace vpntun::session

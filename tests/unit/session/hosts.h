@@ -88,6 +88,10 @@ class Host {
     });
   }
 
+  std::size_t rules(os::NftTable table, const std::string& tunnel) const {
+    return at([&](os::NetlinkSocket&) { return os::rules_in_table(table, tunnel); });
+  }
+
   bool runs(const std::string& command) const {
     return at([&](os::NetlinkSocket&) { return std::system(command.c_str()) == 0; });
   }
