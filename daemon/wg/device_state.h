@@ -29,7 +29,10 @@ struct Device::State {
   Arrival take_response(const Response& message, Instant now) noexcept;
   Arrival take_cookie(const CookieReply& message, Instant now) noexcept;
   // Why it is not looked at; a cookie is the answer to kCookieRequired.
-  std::optional<Refusal> guard(Bytes datagram, const Path& path, Instant now) noexcept;
+  std::optional<Refusal> guard(Bytes datagram, MessageType type, const Path& path,
+                               Instant now) noexcept;
+  // Whether the response is the first to an initiation of ours; the next one is not.
+  bool is_first_answer(const Response& message) noexcept;
   // Answers an initiation. False: its ephemeral key is a low-order point.
   bool respond_to(Peer& peer, const Initiation& message, const HandshakeState& state,
                   Instant now) noexcept;

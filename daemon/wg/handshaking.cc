@@ -35,15 +35,18 @@ Arrival taken(const Peer& peer, Arrival::Kind kind) noexcept {
 
 Arrival Device::State::receive_handshake(Bytes datagram, MessageType type, const Path& path,
                                          Instant now) noexcept {
-  if (const auto refusal = guard(datagram, path, now)) return refused(*refusal);
+  if (const auto refusal = guard(datagram, type, path, now)) return refused(*refusal);
   return type == MessageType::kInitiation ? take_initiation(read_initiation(datagram), now)
                                           : take_response(read_response(datagram), now);
 }
 
-// From the cheapest to the dearest; nothing is allocated before mac1 holds.
-std::optional<Refusal> Device::State::guard(Bytes datagram, const Path& path,
+// From the cheapest to the dearest; nothing is allocated before mac1 holds. What we asked for
+// ourselves is no load: with many peers the answers would be refused that all come at once.
+std::optional<Refusal> Device::State::guard(Bytes datagram, MessageType type, const Path& path,
                                             Instant now) noexcept {
   if (!macs || !macs->mac1_holds(datagram)) return Refusal::kWrongMac1;
+  if (type == MessageType::kResponse && is_first_answer(read_response(datagram)))
+    return std::nullopt;
   load.count(now);
   if (answers.size() >= kMaxAnswers) return Refusal::kRateLimited;
   if (!load.under_load(now)) return std::nullopt;
@@ -58,6 +61,12 @@ std::optional<Refusal> Device::State::guard(Bytes datagram, const Path& path,
   }
   if (!limiter.allow(path.remote.address, now)) return Refusal::kRateLimited;
   return std::nullopt;
+}
+
+bool Device::State::is_first_answer(const Response& message) noexcept {
+  const IndexTable::Entry* const entry = indices.find(message.receiver);
+  return entry && !entry->keypair &&
+         !std::exchange(roster.at(entry->peer)->initiation->answered, true);
 }
 
 Arrival Device::State::take_initiation(const Initiation& message, Instant now) noexcept {

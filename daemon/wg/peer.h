@@ -21,6 +21,7 @@ struct Initiating {
   HandshakeState state;
   IndexTable::Lease index;
   std::uint32_t key_log = 0;  // as a Keypair's
+  bool answered = false;      // something came that says it is the response
 };
 
 struct Peer {

@@ -74,6 +74,25 @@ TEST_F(DeviceGuard, UnderLoadAnInitiationIsAnsweredWithACookieToWhereItCameFrom)
   EXPECT_EQ(type_of(cookie->datagram()), MessageType::kCookieReply);
 }
 
+TEST_F(DeviceGuard, UnderLoadTheFirstAnswerToAnInitiationIsTakenWithoutCookie) {
+  overload();
+  wire.b.device.wish_handshake(wire.b.peer, wire.now);
+  wire.deliver(wire.a, wire.outbox(wire.b).at(0));
+  EXPECT_EQ(wire.deliver(wire.b, wire.outbox(wire.a).at(0)).kind, Kind::kHandshake);
+}
+
+TEST_F(DeviceGuard, UnderLoadASecondAnswerNeedsACookie) {
+  overload();
+  wire.b.device.wish_handshake(wire.b.peer, wire.now);
+  wire.deliver(wire.a, wire.outbox(wire.b).at(0));
+  const Datagram response = wire.outbox(wire.a).at(0);
+  Datagram forged = response;
+  forged[20] ^= 1;
+  CookieJar(wire.b.public_key).seal(forged, wire.now);
+  EXPECT_EQ(wire.deliver(wire.b, forged).refusal, Refusal::kNotAuthentic);
+  EXPECT_EQ(wire.deliver(wire.b, response).refusal, Refusal::kCookieRequired);
+}
+
 TEST_F(DeviceGuard, WhatWasNotFetchedYetIsDueAtOnce) {
   overload();
   Datagram initiation = initiation_of_a();
