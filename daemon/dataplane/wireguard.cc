@@ -150,7 +150,6 @@ Outcome Wireguard::accept(packet::Packet& datagram, std::span<std::uint8_t> payl
 }
 
 void Wireguard::poll(packet::Batch& datagrams) noexcept {
-  take_events();
   while (!datagrams.full()) {
     const auto transmit = device_.poll_transmit(tables_.now);
     take_events();

@@ -214,12 +214,14 @@ Masquerade::Masquerade(const Namespaces& namespaces, std::string tunnel, unsigne
 void Masquerade::replace(bool wanted) {
   try {
     namespaces_.at_interface([&] {
-      if (wanted)
+      if (wanted) {
         rules_ = os::install_masquerade(tunnel_, interface_);
-      else if (os::remove_table(os::NftTable::kMasquerade, tunnel_) && !installed_)
+        return;
+      }
+      if (os::remove_table(os::NftTable::kMasquerade, tunnel_) && rules_ == 0)
         log::notice("masquerading of an earlier run removed");
+      rules_ = 0;
     });
-    installed_ = wanted;
     failure_.clear();
   } catch (const Error& error) {
     if (wanted && error.kind() != ErrorKind::kNotSupported) throw;
@@ -228,13 +230,13 @@ void Masquerade::replace(bool wanted) {
 }
 
 void Masquerade::look() noexcept {
-  if (!installed_) return;
+  if (rules_ == 0) return;
   failure_ = put_back(namespaces_, os::NftTable::kMasquerade, tunnel_, rules_,
                       [this] { os::install_masquerade(tunnel_, interface_); });
 }
 
 Masquerade::~Masquerade() {
-  if (!installed_) return;
+  if (rules_ == 0) return;
   try {
     namespaces_.at_interface([&] { return os::remove_table(os::NftTable::kMasquerade, tunnel_); });
   } catch (const Error& error) {

@@ -140,16 +140,15 @@ class Masquerade {
   // Puts back what somebody took away. Never throws; what fails is in failure().
   void look() noexcept;
   // A session follows that takes it over.
-  void release() noexcept { installed_ = false; }
-  bool installed() const noexcept { return installed_ && failure_.empty(); }
+  void release() noexcept { rules_ = 0; }
+  bool installed() const noexcept { return rules_ != 0 && failure_.empty(); }
   const std::string& failure() const noexcept { return failure_; }
 
  private:
   const Namespaces& namespaces_;
   std::string tunnel_;
-  unsigned interface_;  // its index
-  bool installed_ = false;
-  std::size_t rules_ = 0;  // installed
+  unsigned interface_;     // its index
+  std::size_t rules_ = 0;  // of the table; 0: it is not ours to look after
   std::string failure_;
 };
 
