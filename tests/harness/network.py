@@ -13,6 +13,7 @@ from .host import run
 from .waiting import wait_for
 
 CLONE_NEWNET = 0x40000000
+ETH_P_ALL = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -86,6 +87,24 @@ def udp_socket(netns, address, port=0):
     made.settimeout(60)
     made.bind((address, port))
     return made
+
+
+def packet_socket(netns, interface, kind):
+    """Hears all that passes the interface, and nothing of the others: it is deaf until it has one."""
+    with inside(netns):
+        made = socket.socket(socket.AF_PACKET, kind, 0)
+    made.bind((interface, ETH_P_ALL))
+    return made
+
+
+def udp_rows(netns, port):
+    """The words of each line about the port's sockets in /proc/net/udp and udp6 (proc(5))."""
+    with inside(netns):
+        rows = []
+        for table in ("udp", "udp6"):
+            with open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
+                rows += [line.split() for line in file]
+    return [row for row in rows if row[1].endswith(f":{port:04X}")]
 
 
 def tcp_listener(netns, address, port):

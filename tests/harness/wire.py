@@ -4,11 +4,11 @@ import socket
 import struct
 import time
 
-from .network import inside
+from .network import packet_socket
 
 INITIATION, DATA = 1, 4  # message types
 KEEPALIVE_BYTES = 32  # a data message with nothing in it
-ETH_P_IP, ETH_P_IPV6, ETH_P_ALL = 0x0800, 0x86dd, 0x0003
+ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86dd
 SO_RCVBUFFORCE = 33
 
 
@@ -16,9 +16,7 @@ class Wire:
     """Listens on `interface`. Read it before its queue, some thousand small packets, is full."""
 
     def __init__(self, netns, interface):
-        with inside(netns):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)  # deaf, until it has an interface
-        self.socket.bind((interface, ETH_P_ALL))
+        self.socket = packet_socket(netns, interface, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         self.socket.setblocking(False)
 

@@ -51,7 +51,6 @@ class Tunnels(World):
     def wait_endpoint(self, tunnel, name, endpoint):
         wait_for(lambda: self.peer(tunnel, name)["endpoint"] == endpoint, f"{name} of {tunnel} is at {endpoint}")
 
-
     def kill_and_start(self, name):
         """Ends its session at once; where its peers are it has noted by then, which is a moment after it learned so."""
         def noted():

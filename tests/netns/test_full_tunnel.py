@@ -11,7 +11,7 @@ from conftest import PORT, server_profile
 
 from harness.bus import DBusError
 from harness.host import run, unchanged_host
-from harness.network import add_route, answered, inside, ping, pings, write_sysctl
+from harness.network import add_route, answered, packet_socket, ping, pings, write_sysctl
 from harness.profile import peer, profile
 from harness.waiting import wait_for
 from harness.wire import stays_on_the_link
@@ -69,9 +69,7 @@ class Wire:
         self.netns, self.interface = netns, interface
 
     def __enter__(self):
-        with inside(self.netns):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # deaf, until it has an interface
-        self.socket.bind((self.interface, 3))
+        self.socket = packet_socket(self.netns, self.interface, socket.SOCK_RAW)
         self.socket.settimeout(0.1)
         self.done = threading.Event()
         self.seen, self.tunnelled = set(), 0

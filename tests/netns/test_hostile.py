@@ -5,7 +5,7 @@ import pytest
 from conftest import PORT, client_profile, server_profile
 
 from harness.host import run
-from harness.network import inside, pings, resident_bytes, udp_socket
+from harness.network import inside, pings, resident_bytes, udp_rows, udp_socket
 from harness.packets import ethernet, ipv4, ipv6, udp
 from harness.profile import peer
 from harness.waiting import wait_for
@@ -113,14 +113,8 @@ def lost_in_the_kernel():
     """Datagrams that the server's socket, or the queue before it, had no room for."""
     with inside("server"):
         with open("/proc/thread-self/net/dev", encoding="ascii") as file:
-            lost = next(int(line.split(":")[1].split()[3]) for line in file if line.split(":")[0].strip() == "eth0")
-        for table in ("udp", "udp6"):
-            with open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
-                for line in file.readlines()[1:]:
-                    words = line.split()
-                    if words[1].endswith(f":{PORT:04X}"):
-                        lost += int(words[12])
-        return lost
+            queue = next(int(line.split(":")[1].split()[3]) for line in file if line.split(":")[0].strip() == "eth0")
+    return queue + sum(int(row[12]) for row in udp_rows("server", PORT))
 
 
 def flood(tunnels, datagrams, count):

@@ -11,7 +11,7 @@ from test_wireguard import Ends
 
 from harness import program
 from harness.host import run
-from harness.network import Pings, add_route, inside, ping, pings, udp_socket
+from harness.network import Pings, add_route, inside, ping, pings, udp_rows, udp_socket
 from harness.packets import checksum, ipv4, udp
 from harness.profile import peer
 from harness.waiting import wait_for
@@ -124,12 +124,7 @@ def icmp_received(netns):
 
 def waiting(netns, port):
     """Bytes in the queues of its UDP sockets there: datagrams, and what ICMP said of others."""
-    with inside(netns):
-        lines = []
-        for table in ("udp", "udp6"):
-            with open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
-                lines += [line.split() for line in file]
-    return sum(int(words[4].split(":")[1], 16) for words in lines if words[1].endswith(f":{port:04X}"))
+    return sum(int(row[4].split(":")[1], 16) for row in udp_rows(netns, port))
 
 
 def cpu_seconds(pid):

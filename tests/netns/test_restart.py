@@ -8,7 +8,7 @@ import tempfile
 import time
 
 import pytest
-from conftest import CLIENT, PORT, SERVER, client_profile, server_profile
+from conftest import CLIENT, PORT, SERVER, Tunnels, client_profile, server_profile
 
 from harness import program
 from harness.host import run, unchanged_host
@@ -38,11 +38,7 @@ def restart(tunnels, name):
     tunnels.client.restart(name)
 
 
-def kill_and_start(tunnels, name):
-    tunnels.kill_and_start(name)
-
-
-WAYS = pytest.mark.parametrize("end", [restart, kill_and_start])
+WAYS = pytest.mark.parametrize("end", [restart, Tunnels.kill_and_start])
 
 
 def identity(tunnels, name):
@@ -92,7 +88,7 @@ def test_a_remembered_endpoint_moves_like_any_other(running):
     assert pings("u", SERVER)
     port = running.client.status("lab")["listen-port"]
     running.wait_endpoint("server", "u", f"10.0.2.7:{port}")
-    kill_and_start(running, "server")
+    running.kill_and_start("server")
     assert running.peer("server", "u")["endpoint"] == f"10.0.2.7:{port}", "it was remembered when it moved"
 
 
@@ -141,7 +137,7 @@ def test_forwarding_and_masquerading_go_on_where_they_are_wanted_and_end_where_n
         tunnels.run("server", server_profile(**wanted))
         with undisturbed("server"):
             restart(tunnels, "server")
-            kill_and_start(tunnels, "server")
+            tunnels.kill_and_start("server")
         assert "net.ipv4.conf.eth0.forwarding = 1" in run("sysctl", "-a", "-r", "eth0.forwarding", netns="server")
         assert "masquerade" in run("nft", "list", "ruleset", netns="server")
         tunnels.rerun("server", server_profile())
@@ -170,7 +166,7 @@ def test_a_stop_after_restarts_and_crashes_leaves_nothing(pair, tunnels):
     with unchanged_host("server"):
         tunnels.run("server", server_profile(routing={"forwarding": True, "masquerade": True}))
         restart(tunnels, "server")
-        kill_and_start(tunnels, "server")
+        tunnels.kill_and_start("server")
         tunnels.client.stop("server")
 
 

@@ -138,7 +138,7 @@ def test_a_purge_leaves_profiles_and_nothing_else(fresh, untouched, release):
     fresh.systemctl("enable", UNIT, "vpntund-wait-online@home.service")
     fresh.run(["dpkg", "--purge", *NAMES], timeout=120)
     assert files(fresh) - untouched == {"/etc/vpntund", "/etc/vpntund/home.toml"}
-    wait_for(lambda: fresh.out("find /run -name '*vpntun*' 2>/dev/null || true") == "", "systemd has forgotten the units")
+    wait_for(lambda: fresh.out("find /run -ignore_readdir_race -name '*vpntun*'") == "", "systemd has forgotten the units")
     assert "vpntun" in fresh.out("getent passwd vpntun")
 
 
